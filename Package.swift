@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Language mode 6 comes with the tools version; these settings add what it leaves optional.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatWarning("StrictMemorySafety", as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "granary",
+    products: [
+        .library(name: "Granary", targets: ["Granary"]),
+        .executable(name: "granary", targets: ["GranaryCommand"]),
+        .executable(name: "granary-bench", targets: ["GranaryBench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        .target(
+            name: "CGranary",
+            // Fused multiply-add would give other bits on processors that have it.
+            cSettings: [.define("_GNU_SOURCE")]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+        .target(name: "GranaryStorage", dependencies: ["CGranary"], swiftSettings: strict),
+        .target(
+            name: "Granary", dependencies: ["CGranary", "CZstd", "CLZ4", "GranaryStorage"], swiftSettings: strict),
+        .target(
+            name: "CommandSupport",
+            dependencies: ["Granary", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tools/support", swiftSettings: strict),
+        .executableTarget(
+            name: "GranaryCommand",
+            dependencies: [
+                "CommandSupport", "Granary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/granary", swiftSettings: strict),
+        .executableTarget(
+            name: "GranaryBench",
+            dependencies: [
+                "CommandSupport", "Granary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/granary-bench", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "GranaryStorageTests", dependencies: ["CGranary", "GranaryStorage", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GranaryTests", dependencies: ["CGranary", "Granary", "GranaryStorage", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests", dependencies: ["GranaryCommand", "GranaryBench", "Granary", "TestSupport"],
+            swiftSettings: strict),
+    ]
+)
