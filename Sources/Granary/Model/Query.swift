@@ -1,0 +1,71 @@
+/// A sparse query.
+public struct Query: Sendable, Equatable {
+    /// How near to the true top k the answer has to be.
+    public enum Accuracy: Sendable, Equatable {
+        /// The expected share of the true top k, above 0 and up to 1; 1 means exact.
+        case recall(Double)
+        /// The true top k over the weights as stored.
+        case exact
+        /// Hand-set knobs.
+        case settings(SearchSettings)
+    }
+
+    /// What is looked for. Tokens and components that the index does not know add nothing.
+    public var sparse: SparseVector
+    /// How many hits at most; at least 1.
+    public var k: Int
+    /// How near to the true top k.
+    public var accuracy: Accuracy
+
+    /// Asks for an expected recall, above 0 and up to 1.
+    public init(sparse: SparseVector, k: Int = 10, recall: Double = 0.95) {
+        self.init(sparse: sparse, k: k, accuracy: .recall(recall))
+    }
+
+    /// Asks for the true top k, or for the default recall.
+    public init(sparse: SparseVector, k: Int = 10, exact: Bool) {
+        self.init(sparse: sparse, k: k, accuracy: exact ? .exact : .recall(0.95))
+    }
+
+    /// Asks with hand-set knobs.
+    public init(sparse: SparseVector, k: Int = 10, settings: SearchSettings) {
+        self.init(sparse: sparse, k: k, accuracy: .settings(settings))
+    }
+
+    /// Makes a query.
+    public init(sparse: SparseVector, k: Int, accuracy: Accuracy) {
+        self.sparse = sparse
+        self.k = k
+        self.accuracy = accuracy
+    }
+}
+
+/// The knobs of an approximate search. Most users ask for a recall instead and let calibration choose them.
+public struct SearchSettings: Sendable, Equatable {
+    /// The share, 0...1, of the query's possible mass (Σ query weight × largest weight of the list) that the posting
+    /// lists chosen must cover. More lists find more; 1 takes every list of the query.
+    public var listMass: Double
+    /// A block is opened while its summary's score is at least this factor times the k-th best score so far.
+    /// Smaller opens more blocks; 0 opens all.
+    public var blockFactor: Double
+
+    /// Makes settings.
+    public init(listMass: Double = 0.7, blockFactor: Double = 0.9) {
+        self.listMass = listMass
+        self.blockFactor = blockFactor
+    }
+}
+
+/// A document found, and its score.
+public struct Hit: Sendable, Equatable {
+    /// The document's key.
+    public var id: DocumentKey
+    /// Σ over the query's components in ascending order of query weight × stored weight, in float32.
+    public var score: Float
+
+    /// Makes a hit.
+    public init(id: DocumentKey, score: Float) {
+        self.id = id
+        self.score = score
+    }
+}
