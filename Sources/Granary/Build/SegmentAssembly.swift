@@ -1,0 +1,208 @@
+import GranaryStorage
+
+/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what goes by
+/// document, then the calibration, which searches what has been written.
+struct SegmentAssembly {
+    private let context: BuildContext
+    private let rows: EncodedRows
+    private let componentOf: [UInt32]
+    /// By row: the number of its key.
+    private let kept: [UInt32]
+    private let keys: [UInt8]
+    private let keyStarts: [UInt32]
+    private let blocksFile: ContainerWriter
+    private let summaryFile: ContainerWriter
+
+    /// By list: its first block; one more at the end.
+    private var lists: [UInt32] = [0]
+    /// Documents of each block (rows), block after block.
+    private var members: [UInt32] = []
+    private var blockSizes: [UInt8] = []
+    /// By row: the block of its strongest component.
+    private var homes: [UInt32]
+    /// By ordinal: the row.
+    private var rowOf: [UInt32] = []
+
+    init(
+        context: BuildContext, rows: EncodedRows, componentOf: [UInt32], kept: [UInt32], keys: [UInt8],
+        keyStarts: [UInt32]
+    ) throws(GranaryError) {
+        self.context = context
+        self.rows = rows
+        self.componentOf = componentOf
+        self.kept = kept
+        self.keys = keys
+        self.keyStarts = keyStarts
+        homes = [UInt32](repeating: .max, count: rows.count)
+        let (fileSystem, directory, index) = (context.fileSystem, context.directory, context.index)
+        blocksFile = try ContainerWriter(
+            fileSystem: fileSystem, directory: directory, kind: .blocks, index: index, id: fileSystem.randomIdentifier())
+        summaryFile = try ContainerWriter(
+            fileSystem: fileSystem, directory: directory, kind: .summary, index: index, id: fileSystem.randomIdentifier())
+    }
+
+    /// Writes block summaries and their directories; nil for a segment that is searched exactly.
+    mutating func writeLists(_ selection: PostingSelection?) throws(GranaryError) {
+        var summaryStarts: [UInt32] = [0]
+        var isComplete: [Bool] = []
+        if let selection {
+            isComplete = selection.isComplete
+            try summaryFile.beginSection(.summaries)
+            let builder = BlockBuilder(rows: rows, selection: selection, options: context.options, threads: context.threads)
+            var units = 0
+            try builder.forEachList(progress: context.progress) { (component, list) throws(GranaryError) in
+                try summaryFile.append(list.summaries)
+                for length in list.summaryLengths {
+                    units += Int(length) / 8
+                    guard let start = UInt32(exactly: units) else {
+                        throw GranaryError(.tooLarge, "expected a segment of less than 32 GiB of summaries")
+                    }
+                    summaryStarts.append(start)
+                }
+                var next = 0
+                for size in list.sizes {
+                    for row in list.documents[next..<next + Int(size)]
+                    where selection.strongest[Int(row)] == UInt32(component) {
+                        homes[Int(row)] = UInt32(blockSizes.count)
+                    }
+                    next += Int(size)
+                    blockSizes.append(size)
+                }
+                members.append(contentsOf: list.documents)
+                lists.append(UInt32(blockSizes.count))
+            }
+            try summaryFile.endSection(elements: UInt64(blockSizes.count))
+        } else {
+            lists = [UInt32](repeating: 0, count: componentOf.count + 1)
+            isComplete = [Bool](repeating: false, count: componentOf.count)
+            try summaryFile.write(.summaries, [] as [UInt8])
+        }
+        try summaryFile.write(.summaryStarts, summaryStarts)
+        try summaryFile.write(.lists, lists)
+        try summaryFile.write(.listMaxima, rows.statistics.largest.map(\.bitPattern))
+        try summaryFile.write(.listFlags, isComplete.map { UInt8($0 ? 1 : 0) })
+        number()
+    }
+
+    /// Numbers the documents so that those of one block lie together: by the block of the strongest component, then by
+    /// insertion.
+    private mutating func number() {
+        let order = homes
+        rowOf = (0..<UInt32(rows.count)).sorted {
+            (order[Int($0)], $0) < (order[Int($1)], $1)
+        }
+        homes = []
+    }
+
+    /// Writes everything that goes by document, and the posting blocks.
+    mutating func writeDocuments(_ payloads: inout PayloadSpill) throws(GranaryError) {
+        let facts = SegmentFacts(
+            documents: UInt32(rows.count), components: rows.components, weights: rows.type,
+            payloadCompression: context.schema.payloadCompression, entries: rows.statistics.entries,
+            postings: UInt64(members.count), blocks: UInt32(blockSizes.count))
+        try blocksFile.write(.segment, facts.encoded)
+        try writeRows()
+        try blocksFile.write(.insertions, rowOf)
+        try ComponentSections.write(componentOf, context: context, to: blocksFile)
+        try KeySections.write(
+            keys: keys, starts: keyStarts, order: rowOf.map { kept[Int($0)] }, to: blocksFile)
+        try writePayloads(&payloads)
+        try writePostings()
+    }
+
+    private func writeRows() throws(GranaryError) {
+        var (starts, fineStarts): ([UInt32], [UInt32]) = ([0], [0])
+        try blocksFile.beginSection(.rows)
+        for (ordinal, row) in rowOf.enumerated() {
+            if ordinal % 8192 == 0 { try context.progress.report(.writing, UInt64(ordinal), UInt64(rowOf.count)) }
+            let range = rows.rowRange(Int(row))
+            try blocksFile.append(rows.view.bytes.extracting(range))
+            starts.append(starts[ordinal] + UInt32(range.count / 8))
+        }
+        try blocksFile.endSection(elements: UInt64(rows.count))
+        try blocksFile.write(.rowStarts, starts)
+        try blocksFile.beginSection(.fine)
+        for (ordinal, row) in rowOf.enumerated() {
+            try blocksFile.append(rows.fineView.bytes.extracting(rows.fineRange(Int(row))))
+            fineStarts.append(fineStarts[ordinal] + rows.groups(Int(row)))
+        }
+        try blocksFile.endSection(elements: UInt64(rows.count))
+        try blocksFile.write(.fineStarts, fineStarts)
+        try blocksFile.write(.steps, rows.steps.map(\.bitPattern))
+    }
+
+    private func writePayloads(_ payloads: inout PayloadSpill) throws(GranaryError) {
+        if payloads.isEmpty { return }
+        try blocksFile.beginSection(.payloadBlocks, codec: UInt16(context.schema.payloadCompression.rawValue))
+        let file = blocksFile
+        try payloads.forEachChunk { (chunk) throws(GranaryError) in try file.append(Array(chunk)) }
+        try blocksFile.endSection(elements: UInt64(payloads.blocks.count))
+        var directory = ByteWriter()
+        for block in payloads.blocks {
+            directory.append(block.offset)
+            directory.append(block.length)
+            directory.append(block.rawLength)
+        }
+        try blocksFile.write(.payloadDirectory, directory.bytes)
+        var positions: [UInt32] = []
+        positions.reserveCapacity(rowOf.count * 3)
+        for row in rowOf {
+            let position = payloads.positions[Int(kept[Int(row)])]
+            positions += [position.block, position.offset, position.length]
+        }
+        try blocksFile.write(.payloadPositions, positions)
+    }
+
+    private func writePostings() throws(GranaryError) {
+        var ordinalOf = [UInt32](repeating: 0, count: rowOf.count)
+        for (ordinal, row) in rowOf.enumerated() { ordinalOf[Int(row)] = UInt32(ordinal) }
+        var starts: [UInt32] = [0]
+        var block: [UInt8] = []
+        var (next, bytes) = (0, 0)
+        try blocksFile.beginSection(.postings)
+        for size in blockSizes {
+            block.removeAll(keepingCapacity: true)
+            PostingBlock.encode(members[next..<next + Int(size)].map { ordinalOf[Int($0)] }.sorted(), into: &block)
+            next += Int(size)
+            try blocksFile.append(block)
+            bytes += block.count
+            guard let start = UInt32(exactly: bytes) else {
+                throw GranaryError(.tooLarge, "expected a segment of less than 4 GiB of posting blocks")
+            }
+            starts.append(start)
+        }
+        try blocksFile.endSection(elements: UInt64(blockSizes.count))
+        try summaryFile.write(.blockStarts, starts)
+    }
+
+    /// Calibrates, and completes both files.
+    func finish() throws(GranaryError) -> BuiltSegment {
+        let blocks = try blocksFile.finish()
+        if !blockSizes.isEmpty, context.options.calibrationQueries > 0 {
+            let reader = try SegmentReader(
+                blocks: try Container.open(
+                    fileSystem: context.fileSystem, directory: context.directory, record: blocks, index: context.index),
+                summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
+            let table = try Calibration.measure(
+                reader, options: context.options, threads: context.threads, progress: context.progress)
+            try summaryFile.write(.calibration, table.encoded)
+        }
+        return BuiltSegment(blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+    }
+}
+
+extension ContainerWriter {
+    /// Writes a whole section of bytes.
+    func write(_ id: SectionID, _ bytes: [UInt8]) throws(GranaryError) {
+        try beginSection(id)
+        try append(bytes)
+        try endSection(elements: UInt64(bytes.count))
+    }
+
+    /// Writes a whole section of little-endian words.
+    func write(_ id: SectionID, _ words: [UInt32], codec: UInt16 = 0) throws(GranaryError) {
+        try beginSection(id, codec: codec)
+        try appendArray(words)
+        try endSection(elements: UInt64(words.count))
+    }
+}

@@ -1,0 +1,116 @@
+import GranaryStorage
+
+/// Documents on their way into one segment: vectors and payloads are spilled to temporary files as they come; only a few
+/// dozen bytes a document stay in memory.
+struct SegmentBuilder: ~Copyable {
+    let context: BuildContext
+    private var table = ComponentTable()
+    private var spill: RowSpill
+    private var payloads: PayloadSpill
+    private var keys: [UInt8] = []
+    private var keyStarts: [UInt32] = [0]
+    private var rowOfKey: [KeyHash: UInt32] = [:]
+    private var replaced: Set<UInt32> = []
+    private var entries = 0
+
+    init(_ context: BuildContext) throws(GranaryError) {
+        let spill = try RowSpill(fileSystem: context.fileSystem, directory: context.directory)
+        payloads = try PayloadSpill(
+            fileSystem: context.fileSystem, directory: context.directory, method: context.schema.payloadCompression)
+        self.spill = spill
+        self.context = context
+    }
+
+    /// Documents that would be written now.
+    var documentCount: Int { spill.rowCount - replaced.count }
+
+    /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared with.
+    var estimatedMemoryBytes: Int {
+        let postings = context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
+        // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an entry while
+        // they are mapped; 18 bytes for each posting while lists are made.
+        return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18) + table.memoryBytes
+    }
+
+    /// Adds a document; one with the same key that is already here is replaced.
+    ///
+    /// - Returns: whether a document was replaced.
+    /// - Throws: `tooLarge` for a payload or vector that is too large, and errors of writing.
+    mutating func add(
+        key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?
+    ) throws(GranaryError) -> Bool {
+        guard components.count < 32_768 else {
+            throw GranaryError(.tooLarge, "expected a vector of fewer than 32768 components, found \(components.count)")
+        }
+        try payloads.append(payload)
+        var ids: [UInt32] = []
+        ids.reserveCapacity(components.count)
+        for (component, weight) in zip(components, weights) { ids.append(table.add(component, weight: weight)) }
+        let row = UInt32(spill.rowCount)
+        try spill.append(ids: ids, weights: weights)
+        entries += ids.count
+        keys.append(contentsOf: key)
+        keyStarts.append(UInt32(keys.count))
+        guard let old = rowOfKey.updateValue(row, forKey: hash) else { return false }
+        replaced.insert(old)
+        return true
+    }
+
+    /// Takes a document out again; returns whether it was here.
+    mutating func remove(hash: KeyHash) -> Bool {
+        guard let row = rowOfKey.removeValue(forKey: hash) else { return false }
+        replaced.insert(row)
+        return true
+    }
+
+    /// Writes the segment's files.
+    consuming func finish() throws(GranaryError) -> BuiltSegment {
+        let (localOf, componentOf, order) = table.numbered()
+        let type = context.schema.weights
+        let steps = type == .uint8 ? order.map { context.step(table.components[$0]) ?? table.largestWeights[$0] / 255 } : []
+        let kept = (0..<UInt32(spill.rowCount)).filter { !replaced.contains($0) }
+        let rows = try EncodedRows(
+            spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf, steps: steps,
+            fileSystem: context.fileSystem, directory: context.directory, progress: context.progress)
+        table = ComponentTable()
+        rowOfKey = [:]
+        var assembly = try SegmentAssembly(
+            context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys, keyStarts: keyStarts)
+        if rows.count > 0, rows.count >= context.options.exactBelow {
+            let entries = Int(rows.statistics.entries)
+            let wanted = context.options.postings(documents: rows.count, entries: entries) * Double(rows.count)
+            let selection = try PostingSelection(
+                rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
+                options: context.options, progress: context.progress)
+            try assembly.writeLists(selection)
+        } else {
+            try assembly.writeLists(nil)
+        }
+        try assembly.writeDocuments(&payloads)
+        return try assembly.finish()
+    }
+}
+
+/// What all segments of one writer share.
+struct BuildContext: Sendable {
+    var fileSystem: any FileSystem
+    var directory: String
+    var index: Identifier128
+    var schema: Schema
+    var options: BuildOptions
+    var threads: Int
+    var progress: BuildProgress
+    /// The step of a component that earlier segments fixed (uint8).
+    var step: @Sendable (UInt32) -> Float?
+    /// The token of a component, if the index has a vocabulary.
+    var token: @Sendable (UInt32) -> String?
+    /// Whether the index has a vocabulary.
+    var hasVocabulary: Bool
+}
+
+/// A finished segment.
+struct BuiltSegment: Sendable {
+    var blocks: FileRecord
+    var summary: FileRecord
+    var documents: UInt32
+}

@@ -1,0 +1,26 @@
+import GranaryStorage
+
+/// A forward row read back in full: its local components, ascending, and their stored weights.
+struct RowEntries {
+    private(set) var components: [UInt32] = []
+    private(set) var weights: [Float] = []
+
+    /// Nil for a malformed row.
+    init?(_ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32) {
+        guard let row = Kernels.decode(rows, ordinal: ordinal) else { return nil }
+        // Bridges and padding have no weight; asking for each distinct component leaves them out.
+        var wanted: [UInt32] = []
+        wanted.reserveCapacity(row.components.count)
+        for component in row.components where component < rows.components && wanted.last != component {
+            if let last = wanted.last, component < last { return nil }
+            wanted.append(component)
+        }
+        var found = [Float](repeating: 0, count: wanted.count)
+        var places = found.mutableSpan
+        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &places) else { return nil }
+        for (component, weight) in zip(wanted, found) where weight > 0 {
+            components.append(component)
+            weights.append(weight)
+        }
+    }
+}

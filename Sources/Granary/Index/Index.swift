@@ -1,0 +1,103 @@
+import GranaryStorage
+import Synchronization
+
+/// An index: one directory of immutable files and a manifest.
+///
+/// One writer at a time, in any process; any number of readers, which take no lock and need no write permission.
+public final class Index: Sendable {
+    /// The directory.
+    public let path: String
+    /// What is fixed for the life of the index.
+    public let schema: Schema
+    private let fileSystem: any FileSystem
+    private let newest = Mutex<Snapshot?>(nil)
+
+    private init(path: String, schema: Schema, fileSystem: any FileSystem) {
+        self.path = path
+        self.schema = schema
+        self.fileSystem = fileSystem
+    }
+
+    /// Makes an empty index.
+    ///
+    /// - Parameter path: a directory that is absent (its parent exists) or empty.
+    /// - Throws: `alreadyExists` for a directory with anything in it, and errors of the file system; nothing is left.
+    public static func create(
+        at path: String, schema: Schema = Schema(), fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(GranaryError) -> Index {
+        let directory = try DirectoryWriter.create(
+            fileSystem: fileSystem, path: path, schema: SchemaCodec.encode(schema))
+        directory.close()
+        return Index(path: path, schema: schema, fileSystem: fileSystem)
+    }
+
+    /// Opens an index.
+    ///
+    /// - Throws: `notFound`, `notAnIndex`, `unsupportedVersion`, and what is wrong with the newest manifest.
+    public static func open(
+        at path: String, fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(GranaryError) -> Index {
+        let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
+        return Index(
+            path: path, schema: try SchemaCodec.decode(manifest.schema, path: path), fileSystem: fileSystem)
+    }
+
+    /// Takes the index for writing.
+    ///
+    /// - Throws: `locked` while another writer has it (the message names the holder), `invalidArgument` for options out
+    ///   of range, and what opening finds wrong.
+    public func writer(_ options: WriterOptions = WriterOptions()) throws(GranaryError) -> IndexWriter {
+        try options.validate()
+        let directory = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
+        do throws(GranaryError) {
+            return try IndexWriter(directory: directory, schema: schema, options: options)
+        } catch {
+            directory.close()
+            throw error
+        }
+    }
+
+    /// The newest committed generation. Segments that an earlier snapshot of this `Index` has open are shared.
+    ///
+    /// - Throws: `corrupt`, `truncated`, `wrongFile`, … for a damaged, missing or foreign file: structure, lengths and
+    ///   root hashes are checked, checksums of data are not (see `Snapshot.verify`).
+    public func snapshot() throws(GranaryError) -> Snapshot {
+        let known = newest.withLock { $0 }
+        var generation: UInt64 = 0
+        while true {
+            let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
+            if let known, known.generation == manifest.generation { return known }
+            do throws(GranaryError) {
+                let snapshot = try Snapshot(
+                    manifest: manifest, schema: schema, path: path, fileSystem: fileSystem, known: known)
+                newest.withLock { $0 = snapshot }
+                return snapshot
+            } catch {
+                // A commit may have dropped a file between reading the manifest and opening it: then there is a newer one.
+                guard error.code == .notFound, manifest.generation > generation else { throw error }
+                generation = manifest.generation
+            }
+        }
+    }
+}
+
+/// The bytes of a schema in the manifest (`Formats/manifest.md`): `u8 weights | u8 payload compression | 6 zero bytes`.
+enum SchemaCodec {
+    static let length = 8
+
+    static func encode(_ schema: Schema) -> [UInt8] {
+        [schema.weights.rawValue, schema.payloadCompression.rawValue, 0, 0, 0, 0, 0, 0]
+    }
+
+    /// - Throws: `unsupportedVersion` for a schema that a newer version wrote.
+    static func decode(_ bytes: [UInt8], path: String) throws(GranaryError) -> Schema {
+        guard bytes.count == length, bytes[2...].allSatisfy({ $0 == 0 }), let weights = WeightType(rawValue: bytes[0]),
+            let compression = PayloadCompression(rawValue: bytes[1])
+        else {
+            throw GranaryError(
+                .unsupportedVersion, "expected a schema of this version, found \(bytes.count) bytes beginning \(bytes.prefix(8))",
+                path: path)
+        }
+        return Schema(weights: weights, payloadCompression: compression)
+    }
+}

@@ -1,0 +1,265 @@
+internal import Dispatch
+import GranaryStorage
+
+/// One committed generation of an index, mapped: immutable, and usable from any thread.
+public final class Snapshot: Sendable {
+    /// The generation of the manifest.
+    public let generation: UInt64
+    /// What is fixed for the life of the index.
+    public let schema: Schema
+    /// The bytes that the last `commit(userData:)` gave.
+    public let userData: [UInt8]
+    let segments: [SegmentReader]
+    let manifest: Manifest
+    private let records: [SegmentRecord]
+    let scratch = ScratchPool()
+
+    init(
+        manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, known: Snapshot?
+    ) throws(GranaryError) {
+        generation = manifest.generation
+        userData = manifest.userData
+        self.schema = schema
+        self.manifest = manifest
+        records = manifest.segments
+        var segments: [SegmentReader] = []
+        for record in manifest.segments {
+            if let shared = known?.reader(of: record, in: manifest) {
+                segments.append(shared)
+            } else {
+                segments.append(try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
+            }
+        }
+        self.segments = segments
+    }
+
+    /// The reader of a segment of another generation, if this one has the same files.
+    private func reader(of record: SegmentRecord, in other: Manifest) -> SegmentReader? {
+        func files(_ record: SegmentRecord, _ manifest: Manifest) -> [FileRecord?] {
+            (record.files + [record.deadFile].compactMap { $0 }).map {
+                Int($0) < manifest.files.count ? manifest.files[Int($0)] : nil
+            }
+        }
+        let wanted = files(record, other)
+        let position = records.firstIndex { $0.ordinal == record.ordinal && files($0, manifest) == wanted }
+        return position.map { segments[$0] }
+    }
+
+    /// Live documents.
+    public var documentCount: Int { segments.reduce(0) { $0 + $1.liveCount } }
+
+    // MARK: Search
+
+    /// The best documents for a query: highest score first, ties by insertion.
+    ///
+    /// A hit is a live document that shares a component with the query. Synchronous: page faults block the calling thread.
+    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged bytes.
+    public func search(_ query: Query) throws(GranaryError) -> [Hit] {
+        var statistics = SearchStatistics()
+        return try search(query, statistics: &statistics)
+    }
+
+    /// As `search(_:)`, and counts what it did.
+    public func search(_ query: Query, statistics: inout SearchStatistics) throws(GranaryError) -> [Hit] {
+        try SnapshotSearch.validate(query)
+        let resolved = resolve(query.sparse)
+        var counted = SearchStatistics()
+        let top = try scratch.with { (scratch) throws(GranaryError) in
+            try SnapshotSearch(segments: segments, query: query, resolved: resolved).run(&scratch, &counted)
+        }
+        statistics = counted
+        var hits: [Hit] = []
+        hits.reserveCapacity(top.count)
+        for entry in top {
+            hits.append(Hit(id: try segments[Int(entry.segment)].key(entry.ordinal), score: entry.score))
+        }
+        return hits
+    }
+
+    private static let queue = DispatchQueue(label: "granary.search", attributes: .concurrent)
+
+    /// As `search(_:)`, on the engine's own threads: page faults never block Swift's cooperative pool.
+    public func search(_ query: Query) async throws(GranaryError) -> [Hit] {
+        let result = await withCheckedContinuation { (done: CheckedContinuation<Result<[Hit], GranaryError>, Never>) in
+            Self.queue.async {
+                done.resume(returning: Result { () throws(GranaryError) in try self.searchNow(query) })
+            }
+        }
+        return try result.get()
+    }
+
+    /// The synchronous search, by a name that overload resolution in an asynchronous context does not miss.
+    private func searchNow(_ query: Query) throws(GranaryError) -> [Hit] {
+        var statistics = SearchStatistics()
+        return try search(query, statistics: &statistics)
+    }
+
+    /// The hits of many queries, one thread a query.
+    ///
+    /// - Parameter threads: how many at once; nil takes all cores.
+    /// - Throws: as `search(_:)`, for the first query that fails.
+    public func search(batch queries: [Query], threads: Int? = nil) throws(GranaryError) -> [[Hit]] {
+        try Parallel.map(
+            count: queries.count, threads: threads ?? Parallel.coreCount, state: {},
+            body: { (_, number) throws(GranaryError) in try self.searchNow(queries[number]) })
+    }
+
+    /// The settings that a recall asks for: those of the largest segment; the exact search has none.
+    public func settings(forRecall recall: Double) -> SearchSettings? {
+        let largest = segments.filter { !$0.isExactOnly }.max { $0.documentCount < $1.documentCount }
+        return largest?.calibration.settings(forRecall: recall)
+    }
+
+    // MARK: Documents
+
+    /// The scores of given documents, in their order; nil where there is no such document. Not sharing a component gives 0.
+    ///
+    /// - Throws: `invalidArgument` for an id that cannot be one, `corrupt` for damaged bytes.
+    public func score(_ query: SparseVector, ids: [DocumentKey]) throws(GranaryError) -> [Float?] {
+        let resolved = resolve(query)
+        var scores: [Float?] = []
+        for id in ids {
+            guard let (segment, ordinal) = try find(id) else {
+                scores.append(nil)
+                continue
+            }
+            scores.append(
+                try scratch.with { (scratch) throws(GranaryError) in
+                    try SegmentSearch(segment, number: 0, resolved).score(ordinal, &scratch)
+                })
+        }
+        return scores
+    }
+
+    /// How the score of a document comes about; nil when there is no such document.
+    ///
+    /// - Throws: as `score(_:ids:)`.
+    public func explain(_ query: SparseVector, id: DocumentKey) throws(GranaryError) -> Explanation? {
+        guard let (segment, ordinal) = try find(id) else { return nil }
+        let resolved = resolve(query)
+        let entries = try segment.entries(ordinal)
+        var stored: [UInt32: (weight: Float, local: UInt32)] = [:]
+        for (local, weight) in zip(entries.components, entries.weights) {
+            if let component = segment.names.component(local) { stored[component] = (weight, local) }
+        }
+        var terms: [Explanation.Term] = []
+        var weights = [Float](repeating: 0, count: resolved.components.count)
+        for (position, component) in resolved.components.enumerated() {
+            guard let (weight, local) = stored[component] else { continue }
+            weights[position] = weight
+            terms.append(
+                Explanation.Term(
+                    component: component, token: segment.names.token(local), queryWeight: resolved.weights[position],
+                    weight: weight, product: resolved.weights[position] * weight))
+        }
+        return Explanation(score: resolved.score(weights), terms: terms)
+    }
+
+    /// A document as stored; nil when there is none.
+    ///
+    /// - Throws: as `score(_:ids:)`.
+    public func document(id: DocumentKey) throws(GranaryError) -> Document? {
+        guard let (segment, ordinal) = try find(id) else { return nil }
+        return try document(segment, ordinal)
+    }
+
+    /// The payload of a document; nil when there is no such document or it has none.
+    ///
+    /// - Throws: as `score(_:ids:)`.
+    public func payload(id: DocumentKey) throws(GranaryError) -> [UInt8]? {
+        guard let (segment, ordinal) = try find(id) else { return nil }
+        return try segment.payloads?.payload(ordinal)
+    }
+
+    /// Calls `body` with each live document, in order of insertion.
+    ///
+    /// Memory: 4 bytes a document of one segment at a time.
+    public func forEachDocument(_ body: (Document) throws(GranaryError) -> Void) throws(GranaryError) {
+        for segment in segments.sorted(by: { $0.firstSequence < $1.firstSequence }) {
+            let order = (0..<UInt32(segment.documentCount)).sorted { segment.sequence($0) < segment.sequence($1) }
+            for ordinal in order where segment.dead?.contains(ordinal) != true {
+                try body(try document(segment, ordinal))
+            }
+        }
+    }
+
+    private func document(_ segment: SegmentReader, _ ordinal: UInt32) throws(GranaryError) -> Document {
+        let entries = try segment.entries(ordinal)
+        let vector: SparseVector
+        if segment.names.hasTokens {
+            var tokens: [(String, Float)] = []
+            for (local, weight) in zip(entries.components, entries.weights) {
+                guard let token = segment.names.token(local) else { throw segment.malformed(.tokens, at: Int(local)) }
+                tokens.append((token, weight))
+            }
+            vector = SparseVector(storedTokens: tokens)
+        } else {
+            var pairs: [(UInt32, Float)] = []
+            for (local, weight) in zip(entries.components, entries.weights) {
+                guard let component = segment.names.component(local) else {
+                    throw segment.malformed(.components, at: Int(local))
+                }
+                pairs.append((component, weight))
+            }
+            pairs.sort { $0.0 < $1.0 }
+            vector = SparseVector(sortedComponents: pairs.map(\.0), weights: pairs.map(\.1))
+        }
+        return Document(
+            id: try segment.key(ordinal), sparse: vector, payload: try segment.payloads?.payload(ordinal))
+    }
+
+    private func find(_ id: DocumentKey) throws(GranaryError) -> (SegmentReader, UInt32)? {
+        let key = try id.encoded()
+        let hash = KeyHash(key)
+        for segment in segments {
+            if let ordinal = segment.ordinal(of: key, hash: hash) { return (segment, ordinal) }
+        }
+        return nil
+    }
+
+    // MARK: Resolving
+
+    /// A query by ascending component; what no segment knows is left out.
+    func resolve(_ vector: SparseVector) -> ResolvedQuery {
+        switch vector.entries {
+        case .components(let components, let weights): return ResolvedQuery(components: components, weights: weights)
+        case .tokens(let tokens, let weights):
+            var pairs: [(component: UInt32, weight: Float)] = []
+            for (token, weight) in zip(tokens, weights) {
+                if let component = component(token) { pairs.append((component, weight)) }
+            }
+            pairs.sort { $0.component < $1.component }
+            return ResolvedQuery(components: pairs.map(\.component), weights: pairs.map(\.weight))
+        }
+    }
+
+    private func component(_ token: String) -> UInt32? {
+        for segment in segments {
+            if !segment.names.hasTokens { return UInt32(token) }
+            if let local = segment.names.local(ofToken: token) { return segment.names.component(local) }
+        }
+        return nil
+    }
+}
+
+/// How a score comes about.
+public struct Explanation: Sendable, Equatable {
+    /// One component that query and document share.
+    public struct Term: Sendable, Equatable {
+        /// The component.
+        public var component: UInt32
+        /// Its token, where the index has a vocabulary.
+        public var token: String?
+        /// The query's weight.
+        public var queryWeight: Float
+        /// The document's weight as stored.
+        public var weight: Float
+        /// Query weight × weight, rounded to float32.
+        public var product: Float
+    }
+
+    /// The score: the products added in the order of `terms`, in float32.
+    public var score: Float
+    /// What is shared, by ascending component.
+    public var terms: [Term]
+}

@@ -1,0 +1,60 @@
+import GranaryStorage
+import Synchronization
+
+/// The working memory of one search, reused from query to query.
+struct SearchScratch: Sendable {
+    /// By local component: the query's weight × 2^112 (log codes). Zero between searches.
+    var logTable: [Float] = []
+    /// By local component: the query's weight × the component's step (linear codes). Zero between searches.
+    var linearTable: [Float] = []
+    /// Documents already scored: an open-addressing set, a power of two slots; 0 is empty, else ordinal + 1.
+    var visited = [UInt32](repeating: 0, count: 4096)
+    /// Documents waiting to be scored.
+    var candidates = [UInt32](repeating: 0, count: 512)
+    /// Scores of candidates, of a range of rows, or of a range of summaries.
+    var scores = [Float](repeating: 0, count: 1024)
+    /// Blocks with their estimates, as found and then in descending order.
+    var blocks: [(estimate: Float, block: UInt32)] = []
+    var ordered: [(estimate: Float, block: UInt32)] = []
+    /// Documents whose exact score is worth computing, with their light scores.
+    var finalists: [(score: Float, ordinal: UInt32)] = []
+    /// Weights of one row at the query's components, in the segment's order and in the query's.
+    var localWeights: [Float] = []
+    var queryWeights: [Float] = []
+
+    /// Empties the set of visited documents and makes room for `capacity` of them.
+    mutating func clearVisited(capacity: Int) {
+        var slots = visited.count
+        while slots < 2 * capacity + 512 { slots *= 2 }
+        if slots != visited.count {
+            visited = [UInt32](repeating: 0, count: slots)
+        } else {
+            var span = visited.mutableSpan
+            span.update(repeating: 0)
+        }
+    }
+
+    /// Doubles the set of visited documents, keeping them.
+    mutating func growVisited() {
+        let old = visited
+        visited = [UInt32](repeating: 0, count: 2 * old.count)
+        let mask = UInt32(visited.count - 1)
+        for stored in old where stored != 0 {
+            var slot = (((stored &- 1) &* 0x9e37_79b1) >> 7) & mask
+            while visited[Int(slot)] != 0 { slot = (slot + 1) & mask }
+            visited[Int(slot)] = stored
+        }
+    }
+}
+
+/// Scratch memory of finished searches, for the next ones.
+final class ScratchPool: Sendable {
+    private let free = Mutex<[SearchScratch]>([])
+
+    /// Calls `body` with scratch memory of its own.
+    func with<Result>(_ body: (inout SearchScratch) throws(GranaryError) -> Result) throws(GranaryError) -> Result {
+        var scratch = free.withLock { $0.popLast() } ?? SearchScratch()
+        defer { free.withLock { $0.append(scratch) } }
+        return try body(&scratch)
+    }
+}

@@ -1,0 +1,16 @@
+/// What one search did, counted.
+public struct SearchStatistics: Sendable, Equatable {
+    /// Posting lists whose blocks were considered.
+    public var lists = 0
+    /// Block summaries scored.
+    public var summaries = 0
+    /// Posting blocks opened.
+    public var blocks = 0
+    /// Forward rows scored by their codes.
+    public var rows = 0
+    /// Forward rows scored by their full weights.
+    public var exactRows = 0
+
+    /// All zero.
+    public init() {}
+}

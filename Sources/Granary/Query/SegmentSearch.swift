@@ -1,0 +1,269 @@
+import GranaryStorage
+
+/// The search of one segment. Light scores come from the 8-bit codes of rows and summaries; the documents that may be
+/// among the best k are then scored by their full weights.
+///
+/// Source: Seismic (SIGIR 2024) for blocks, summaries and forward rows; ours: lists chosen by mass, blocks best first
+/// over all lists with a true stop, rows scored in groups after touching them all.
+struct SegmentSearch: ~Escapable {
+    private let segment: SegmentReader
+    private let number: Int32
+    private let resolved: ResolvedQuery
+    private let query: SegmentQuery
+    private let rows: RowsView
+    private let fine: FineView
+    private let steps: Span<Float>
+    private let postings: RawSpan
+
+    /// Documents whose light score is below this share of the k-th best light score are not scored in full. Codes round
+    /// down by up to 1/9, much the same for all documents; measured in `Tools/granary-bench/RESULTS.md`.
+    private static let finalistShare: Float = 0.96
+    /// Documents scored at a time.
+    private static let batch = 64
+
+    @_lifetime(borrow segment)
+    init(_ segment: borrowing SegmentReader, number: Int, _ resolved: ResolvedQuery) {
+        self.segment = copy segment
+        self.number = Int32(number)
+        self.resolved = resolved
+        query = SegmentQuery(resolved, self.segment)
+        rows = segment.rows
+        fine = segment.fine
+        steps = segment.steps
+        postings = segment.postings
+    }
+
+    // MARK: Exact
+
+    /// Enters the best documents into `top`, each scored if it can reach `least` and the k-th best so far.
+    ///
+    /// Complexity: O(non-zeros of the segment), in order of the file.
+    func searchExactly(
+        least: Float, into top: inout TopK, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        if query.locals.isEmpty { return }
+        fillTables(&scratch)
+        defer { clearTables(&scratch) }
+        // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal); sums in
+        // another order differ by less than 1e-4.
+        let factor: Float = rows.isLinear ? 1.0001 : 1.1252
+        let slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
+        let total = UInt32(segment.documentCount)
+        var first: UInt32 = 0
+        while first < total {
+            let range = first..<min(total, first + UInt32(scratch.scores.count))
+            try scoreRange(range, &scratch)
+            statistics.rows += range.count
+            for position in 0..<range.count {
+                let light = scratch.scores[position]
+                let bound = light * factor + slack
+                if light <= 0 && slack <= 0 || bound < max(least, top.threshold) { continue }
+                try push(first + UInt32(position), into: &top, &scratch, &statistics)
+            }
+            first = range.upperBound
+        }
+    }
+
+    private func scoreRange(_ range: Range<UInt32>, _ scratch: inout SearchScratch) throws(GranaryError) {
+        let table = rows.isLinear ? scratch.linearTable : scratch.logTable
+        let malformed = Kernels.score(rows, table: table, range: range, into: &scratch.scores)
+        if malformed > 0 { throw segment.malformed(.rows, at: Int(range.lowerBound)) }
+    }
+
+    /// Scores a document in full and enters it.
+    private func push(
+        _ ordinal: UInt32, into top: inout TopK, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        if segment.dead?.contains(ordinal) == true { return }
+        statistics.exactRows += 1
+        let score = try score(ordinal, &scratch)
+        if score > 0 {
+            top.push(TopK.Entry(score: score, sequence: segment.sequence(ordinal), segment: number, ordinal: ordinal))
+        }
+    }
+
+    /// The score of a document.
+    func score(_ ordinal: UInt32, _ scratch: inout SearchScratch) throws(GranaryError) -> Float {
+        let count = query.locals.count
+        if scratch.localWeights.count < count {
+            scratch.localWeights = [Float](repeating: 0, count: 2 * count)
+        }
+        if scratch.queryWeights.count < resolved.weights.count {
+            scratch.queryWeights = [Float](repeating: 0, count: 2 * resolved.weights.count)
+        }
+        var found = scratch.localWeights.mutableSpan
+        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: query.locals.span, into: &found) else {
+            throw segment.malformed(.rows, at: Int(ordinal))
+        }
+        for position in 0..<count { scratch.queryWeights[query.positions[position]] = scratch.localWeights[position] }
+        let score = resolved.score(scratch.queryWeights)
+        for position in query.positions { scratch.queryWeights[position] = 0 }
+        return score
+    }
+
+    // MARK: Approximate
+
+    /// Enters the best documents found through the blocks that `settings` choose.
+    ///
+    /// - Returns: whether every document that shares a component with the query was reached, provided `top` is not full.
+    func search(
+        k: Int, settings: SearchSettings, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
+    ) throws(GranaryError) -> Bool {
+        if query.locals.isEmpty { return true }
+        fillTables(&scratch)
+        defer { clearTables(&scratch) }
+        let plan = try ListPlan(query, segment, mass: settings.listMass)
+        try estimateBlocks(plan, &scratch, &statistics)
+        // What other segments have found counts here as well, in light scores.
+        var light = LightTop(k: k, floor: top.threshold * (rows.isLinear ? 1 : 8 / 9))
+        try visitBlocks(settings, &light, &scratch, &statistics)
+        try settle(k, light.threshold, into: &top, &scratch, &statistics)
+        return plan.isExhaustive
+    }
+
+    /// Scores the summaries of the chosen lists; the blocks that have any score are in `scratch.ordered`, best first.
+    private func estimateBlocks(
+        _ plan: ListPlan, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        scratch.blocks.removeAll(keepingCapacity: true)
+        let summaries = segment.summaries
+        var largest: Float = 0
+        for list in plan.lists {
+            if scratch.scores.count < list.count { scratch.scores = [Float](repeating: 0, count: 2 * list.count) }
+            if Kernels.score(summaries, table: scratch.logTable, range: list, into: &scratch.scores) > 0 {
+                throw segment.malformed(.summaries, at: Int(list.lowerBound))
+            }
+            for position in 0..<list.count {
+                let estimate = scratch.scores[position]
+                if estimate > 0 { scratch.blocks.append((estimate, list.lowerBound + UInt32(position))) }
+                largest = max(largest, estimate)
+            }
+            statistics.summaries += list.count
+        }
+        statistics.lists += plan.lists.count
+        scratch.orderBlocks(largest: largest)
+    }
+
+    private func visitBlocks(
+        _ settings: SearchSettings, _ light: inout LightTop, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        scratch.clearVisited(capacity: 1024)
+        scratch.finalists.removeAll(keepingCapacity: true)
+        let factor = Float(settings.blockFactor)
+        let documents = UInt32(segment.documentCount)
+        var (waiting, seen) = (0, 0)
+        for (estimate, block) in scratch.ordered {
+            if estimate < factor * light.threshold { break }
+            if 2 * (seen + 255) + 512 > scratch.visited.count { scratch.growVisited() }
+            let range = try segment.postingRange(block)
+            guard
+                let added = Kernels.candidates(
+                    ofBlock: postings.extracting(range), documents: documents, visited: &scratch.visited,
+                    into: &scratch.candidates, at: waiting)
+            else { throw segment.malformed(.postings, at: Int(block)) }
+            statistics.blocks += 1
+            waiting += added
+            seen += added
+            if waiting >= Self.batch {
+                try scoreCandidates(waiting, &light, &scratch, &statistics)
+                waiting = 0
+            }
+        }
+        try scoreCandidates(waiting, &light, &scratch, &statistics)
+    }
+
+    private func scoreCandidates(
+        _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        let table = rows.isLinear ? scratch.linearTable : scratch.logTable
+        let ordinals = scratch.candidates
+        if Kernels.score(rows, table: table, ordinals: ordinals, count: count, into: &scratch.scores) > 0 {
+            throw segment.malformed(.rows, at: Int(scratch.candidates[0]))
+        }
+        statistics.rows += count
+        for position in 0..<count {
+            let score = scratch.scores[position]
+            if score <= 0 || score < Self.finalistShare * light.threshold { continue }
+            let ordinal = scratch.candidates[position]
+            if segment.dead?.contains(ordinal) == true { continue }
+            scratch.finalists.append((score, ordinal))
+            light.push(score)
+        }
+    }
+
+    /// Scores the documents that may be among the best k in full.
+    private func settle(
+        _ k: Int, _ threshold: Float, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        let least = threshold * (rows.isLinear ? 0.9999 : Self.finalistShare)
+        for position in 0..<scratch.finalists.count {
+            let (light, ordinal) = scratch.finalists[position]
+            if light >= least { try push(ordinal, into: &top, &scratch, &statistics) }
+        }
+    }
+
+    // MARK: Tables
+
+    private func fillTables(_ scratch: inout SearchScratch) {
+        let length = Kernels.tableLength(components: rows.components, isWide: rows.isWide)
+        if scratch.logTable.count < length { scratch.logTable = [Float](repeating: 0, count: length) }
+        if rows.isLinear, scratch.linearTable.count < length {
+            scratch.linearTable = [Float](repeating: 0, count: length)
+        }
+        for (local, weight) in zip(query.locals, query.weights) {
+            scratch.logTable[Int(local)] = weight * Kernels.logScale
+            if rows.isLinear { scratch.linearTable[Int(local)] = weight * steps[Int(local)] }
+        }
+    }
+
+    private func clearTables(_ scratch: inout SearchScratch) {
+        for local in query.locals {
+            scratch.logTable[Int(local)] = 0
+            if rows.isLinear { scratch.linearTable[Int(local)] = 0 }
+        }
+    }
+}
+
+/// The k best light scores of a segment.
+struct LightTop {
+    private let k: Int
+    private let floor: Float
+    /// A binary heap with the smallest score on top.
+    private var heap: [Float] = []
+
+    init(k: Int, floor: Float) {
+        self.k = k
+        self.floor = floor
+        heap.reserveCapacity(min(k, 1024))
+    }
+
+    /// The k-th best score, or what other segments ask for.
+    var threshold: Float { heap.count == k ? max(floor, heap[0]) : floor }
+
+    @inline(__always)
+    mutating func push(_ score: Float) {
+        if heap.count < k {
+            heap.append(score)
+            var child = heap.count - 1
+            while child > 0, heap[(child - 1) / 2] > heap[child] {
+                heap.swapAt(child, (child - 1) / 2)
+                child = (child - 1) / 2
+            }
+        } else if score > heap[0] {
+            heap[0] = score
+            var parent = 0
+            while true {
+                var least = parent
+                let (left, right) = (2 * parent + 1, 2 * parent + 2)
+                if left < heap.count, heap[left] < heap[least] { least = left }
+                if right < heap.count, heap[right] < heap[least] { least = right }
+                if least == parent { return }
+                heap.swapAt(parent, least)
+                parent = least
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import GranaryStorage
+
+extension SegmentReader {
+    /// Checks what checksums cannot: that rows, blocks, keys and payloads say what they may say and agree with each other.
+    ///
+    /// - Throws: `corrupt` naming section and element; `cancelled`. Complexity: reads the segment once.
+    func verifyContents(_ progress: BuildProgress) throws(GranaryError) {
+        var seen = [Bool](repeating: false, count: documentCount)
+        var total: UInt64 = 0
+        for ordinal in 0..<UInt32(documentCount) {
+            if ordinal % 4096 == 0 { try progress.cancellation?.check() }
+            let entries = try entries(ordinal)
+            total += UInt64(entries.components.count)
+            let insertion = Int(sequence(ordinal) - firstSequence)
+            guard insertion < documentCount, !seen[insertion] else { throw malformed(.insertions, at: Int(ordinal)) }
+            seen[insertion] = true
+            let key = try key(ordinal).encoded()
+            guard keys.ordinals(of: key, hash: KeyHash(key)).contains(ordinal) else {
+                throw malformed(.keyHashes, at: Int(ordinal))
+            }
+            _ = try payloads?.payload(ordinal)
+        }
+        guard total == facts.entries else { throw malformed(.segment, at: 0) }
+        try verifyComponents()
+        try verifyBlocks()
+    }
+
+    private func verifyComponents() throws(GranaryError) {
+        for local in 0..<facts.components {
+            guard let component = names.component(local), names.local(of: component) == local else {
+                throw malformed(.componentLookup, at: Int(local))
+            }
+            if names.hasTokens {
+                guard let token = names.token(local), names.local(ofToken: token) == local else {
+                    throw malformed(.tokenOrder, at: Int(local))
+                }
+            }
+        }
+    }
+
+    private func verifyBlocks() throws(GranaryError) {
+        var next: UInt32 = 0
+        var postingCount: UInt64 = 0
+        var fresh = [UInt32](repeating: 0, count: 255)
+        for local in 0..<facts.components {
+            let blocks = try list(local)
+            guard blocks.lowerBound == next || isExactOnly else { throw malformed(.lists, at: Int(local)) }
+            next = blocks.upperBound
+            for block in blocks {
+                var visited = [UInt32](repeating: 0, count: 1024)
+                let range = try postingRange(block)
+                guard
+                    let count = Kernels.candidates(
+                        ofBlock: postings.extracting(range), documents: facts.documents, visited: &visited, into: &fresh,
+                        at: 0)
+                else { throw malformed(.postings, at: Int(block)) }
+                for ordinal in fresh[..<count] {
+                    guard try entries(ordinal).components.contains(local) else { throw malformed(.postings, at: Int(block)) }
+                }
+                postingCount += UInt64(count)
+                guard let summary = Kernels.decode(summaries, ordinal: block),
+                    summary.components.allSatisfy({ $0 < facts.components })
+                else { throw malformed(.summaries, at: Int(block)) }
+            }
+        }
+        guard next == facts.blocks, postingCount == facts.postings else { throw malformed(.lists, at: Int(facts.components)) }
+    }
+}

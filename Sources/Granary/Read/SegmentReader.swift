@@ -1,0 +1,167 @@
+import GranaryStorage
+
+/// One segment, mapped: nothing of it is copied or checked beyond its structure when it is opened.
+struct SegmentReader: Sendable {
+    let facts: SegmentFacts
+    let blocks: Container
+    let summary: Container
+    let names: ComponentNames
+    let keys: KeyTable
+    let payloads: PayloadReader?
+    let calibration: Calibration
+    /// The tombstones; nil when every document is live.
+    let dead: Tombstones?
+    /// The sequence number of the document inserted first.
+    let firstSequence: UInt64
+
+    private let rowsSection: Section
+    private let rowStarts: Section
+    private let fineSection: Section
+    private let fineStarts: Section
+    private let stepsSection: Section
+    private let insertions: Section
+    private let postingsSection: Section
+    private let lists: Section
+    private let listMaxima: Section
+    private let listFlags: Section
+    private let blockStarts: Section
+    private let summariesSection: Section
+    private let summaryStarts: Section
+
+    /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for.
+    init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError) {
+        self.blocks = blocks
+        self.summary = summary
+        self.dead = dead
+        self.firstSequence = firstSequence
+        facts = try SegmentFacts(try blocks.section(.segment).bytes, path: blocks.path)
+        let (documents, components, blockCount) = (Int(facts.documents), Int(facts.components), Int(facts.blocks))
+        names = try ComponentNames(blocks, count: components)
+        keys = try KeyTable(blocks, documents: documents)
+        payloads = try PayloadReader(blocks, documents: documents, compression: facts.payloadCompression)
+        rowsSection = try blocks.section(.rows)
+        rowStarts = try blocks.section(.rowStarts, words: documents + 1)
+        fineSection = try blocks.section(.fine)
+        fineStarts = try blocks.section(.fineStarts, words: documents + 1)
+        stepsSection = try blocks.section(.steps, words: facts.weights == .uint8 ? components : 0)
+        insertions = try blocks.section(.insertions, words: documents)
+        postingsSection = try blocks.section(.postings)
+        lists = try summary.section(.lists, words: components + 1)
+        listMaxima = try summary.section(.listMaxima, words: components)
+        listFlags = try summary.section(.listFlags)
+        guard listFlags.count == components else {
+            throw GranaryError(
+                .corrupt, "expected \(components) bytes, found \(listFlags.count)", path: summary.path,
+                section: SectionID.listFlags.name)
+        }
+        blockStarts = try summary.section(.blockStarts, words: blockCount + 1)
+        summariesSection = try summary.section(.summaries)
+        summaryStarts = try summary.section(.summaryStarts, words: blockCount + 1)
+        calibration = try Calibration(summary.sectionIfPresent(.calibration), path: summary.path)
+        for section in [rowsSection, fineSection, postingsSection] { section.advise(.random) }
+    }
+
+    /// Documents, dead ones included.
+    var documentCount: Int { Int(facts.documents) }
+    /// Documents that are not dead.
+    var liveCount: Int { documentCount - (dead?.count ?? 0) }
+    /// Whether the segment has no blocks and is always searched exactly.
+    var isExactOnly: Bool { facts.blocks == 0 }
+
+    /// The forward rows.
+    var rows: RowsView {
+        @_lifetime(borrow self) get {
+            RowsView(
+                bytes: rowsSection.bytes, starts: Kernels.words(rowStarts.bytes), components: facts.components,
+                isWide: facts.isWide, isLinear: facts.weights == .uint8)
+        }
+    }
+    /// The rest of the rows' weights.
+    var fine: FineView {
+        @_lifetime(borrow self) get {
+            FineView(
+                bytes: fineSection.bytes, starts: Kernels.words(fineStarts.bytes), width: facts.weights.fineWidth)
+        }
+    }
+    /// By local component: the weight of code 1 (uint8; otherwise empty).
+    var steps: Span<Float> {
+        @_lifetime(borrow self) get {
+            Kernels.floats(stepsSection.bytes)
+        }
+    }
+    /// The block summaries.
+    var summaries: RowsView {
+        @_lifetime(borrow self) get {
+            RowsView(
+                bytes: summariesSection.bytes, starts: Kernels.words(summaryStarts.bytes), components: facts.components,
+                isWide: facts.isWide, isLinear: false)
+        }
+    }
+
+    /// The blocks of a component's list.
+    func list(_ local: UInt32) throws(GranaryError) -> Range<UInt32> {
+        let starts = Kernels.words(lists.bytes)
+        let (from, to) = (starts[Int(local)], starts[Int(local) + 1])
+        guard from <= to, to <= facts.blocks else {
+            throw GranaryError(
+                .corrupt, "expected ascending blocks up to \(facts.blocks), found \(from) and \(to)", path: summary.path,
+                section: SectionID.lists.name, byteOffset: UInt64(local) * 4)
+        }
+        return from..<to
+    }
+
+    /// The largest stored weight of a component.
+    func largestWeight(_ local: UInt32) -> Float {
+        let weight = Kernels.floats(listMaxima.bytes)[Int(local)]
+        return weight.isFinite && weight >= 0 ? weight : 0
+    }
+
+    /// Whether a component's list has every document of the component.
+    func isComplete(_ local: UInt32) -> Bool { listFlags.bytes.byte(at: Int(local)) == 1 }
+
+    /// The posting blocks.
+    var postings: RawSpan {
+        @_lifetime(borrow self) get { postingsSection.bytes }
+    }
+
+    /// Where a posting block is in `postings`.
+    func postingRange(_ block: UInt32) throws(GranaryError) -> Range<Int> {
+        let starts = Kernels.words(blockStarts.bytes)
+        let (from, to) = (Int(starts[Int(block)]), Int(starts[Int(block) + 1]))
+        guard from <= to, to <= postingsSection.count else { throw malformed(.postings, at: from) }
+        return from..<to
+    }
+
+    /// The order of insertion among all documents of the index: ties of score go to the smaller.
+    func sequence(_ ordinal: UInt32) -> UInt64 {
+        firstSequence &+ UInt64(Kernels.words(insertions.bytes)[Int(ordinal)])
+    }
+
+    /// The key of a document.
+    func key(_ ordinal: UInt32) throws(GranaryError) -> DocumentKey {
+        guard let bytes = keys.bytes(of: ordinal), let key = DocumentKey(encoded: bytes.span.bytes) else {
+            throw malformed(.keys, at: Int(ordinal))
+        }
+        return key
+    }
+
+    /// The live document with a key.
+    func ordinal(of key: [UInt8], hash: KeyHash) -> UInt32? {
+        keys.ordinals(of: key, hash: hash).first { !(dead?.contains($0) ?? false) }
+    }
+
+    /// The entries of a document's row.
+    func entries(_ ordinal: UInt32) throws(GranaryError) -> RowEntries {
+        guard let entries = RowEntries(rows, fine, steps: steps, ordinal: ordinal) else {
+            throw malformed(.rows, at: Int(ordinal))
+        }
+        return entries
+    }
+
+    /// The error of bytes that no writer makes.
+    func malformed(_ section: SectionID, at position: Int) -> GranaryError {
+        GranaryError(
+            .corrupt, "expected what a writer makes, found malformed bytes at element \(position)", path: blocks.path,
+            section: section.name)
+    }
+}

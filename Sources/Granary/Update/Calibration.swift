@@ -1,0 +1,181 @@
+import GranaryStorage
+
+/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached it on
+/// documents used as queries. Stored in the segment; see `Formats/segment.md`.
+struct Calibration: Sendable {
+    /// One recall and the settings that reached it.
+    struct Row: Sendable, Equatable {
+        var recall: Float
+        var settings: SearchSettings
+        /// The recall measured with these settings.
+        var measured: Float
+    }
+
+    /// By ascending recall.
+    private(set) var rows: [Row]
+
+    /// Recalls that are calibrated.
+    static let recalls: [Float] = [0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998]
+    /// Used where nothing has been measured.
+    static let defaults: [Row] = [
+        Row(recall: 0.9, settings: SearchSettings(listMass: 0.6, blockFactor: 0.9), measured: 0),
+        Row(recall: 0.95, settings: SearchSettings(listMass: 0.75, blockFactor: 0.85), measured: 0),
+        Row(recall: 0.998, settings: SearchSettings(listMass: 0.95, blockFactor: 0.6), measured: 0),
+    ]
+    private static let masses: [Double] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+    private static let factors: [Double] = [1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5]
+    private static let k = 10
+    /// Lengths that documents are cut to when they stand for queries, in turn.
+    private static let queryLengths = [12, 24, 40]
+    private static let rowBytes = 16
+
+    /// Reads the section; without one the defaults hold.
+    ///
+    /// - Throws: `corrupt` for values out of range or out of order.
+    init(_ section: Section?, path: String) throws(GranaryError) {
+        guard let section else {
+            rows = Self.defaults
+            return
+        }
+        var reader = ByteReader(section.bytes, path: path, section: section.id.name)
+        rows = []
+        for _ in 0..<section.count / Self.rowBytes {
+            let recall = Float(bitPattern: try reader.next(UInt32.self))
+            let mass = Float(bitPattern: try reader.next(UInt32.self))
+            let factor = Float(bitPattern: try reader.next(UInt32.self))
+            let measured = Float(bitPattern: try reader.next(UInt32.self))
+            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass), (0...10).contains(factor),
+                (0...1).contains(measured)
+            else {
+                throw GranaryError(
+                    .corrupt, "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
+                    path: path, section: section.id.name)
+            }
+            rows.append(
+                Row(
+                    recall: recall, settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
+                    measured: measured))
+        }
+    }
+
+    private init(rows: [Row]) { self.rows = rows }
+
+    var encoded: [UInt8] {
+        var writer = ByteWriter()
+        for row in rows {
+            writer.append(row.recall.bitPattern)
+            writer.append(Float(row.settings.listMass).bitPattern)
+            writer.append(Float(row.settings.blockFactor).bitPattern)
+            writer.append(row.measured.bitPattern)
+        }
+        return writer.bytes
+    }
+
+    /// The settings for a recall; nil when only an exact search is sure to reach it.
+    func settings(forRecall recall: Double) -> SearchSettings? {
+        rows.first { Double($0.recall) >= recall - 1e-6 }?.settings
+    }
+
+    // MARK: Measuring
+
+    /// Measures a segment: documents chosen at random and cut to the length of queries are searched exactly and with
+    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is kept.
+    ///
+    /// Costs are counts, not times: the same segment always gets the same table.
+    static func measure(
+        _ segment: SegmentReader, options: BuildOptions, threads: Int, progress: BuildProgress
+    ) throws(GranaryError) -> Calibration {
+        let queries = try sample(segment, options: options)
+        let grid = masses.flatMap { mass in factors.map { SearchSettings(listMass: mass, blockFactor: $0) } }
+        try progress.report(.calibrating, 0, UInt64(queries.count))
+        let measured = try Parallel.map(
+            count: queries.count, threads: threads, state: { () throws(GranaryError) in SearchScratch() },
+            body: { (scratch, number) throws(GranaryError) in
+                try progress.report(.calibrating, UInt64(number), UInt64(queries.count))
+                return try outcomes(queries[number], segment, grid, &scratch)
+            })
+        var (recall, cost) = ([Double](repeating: 0, count: grid.count), [Double](repeating: 0, count: grid.count))
+        for outcome in measured {
+            for setting in grid.indices {
+                recall[setting] += outcome[setting].recall / Double(measured.count)
+                cost[setting] += outcome[setting].cost
+            }
+        }
+        // Asked for r, what is promised is r on queries never seen: a margin of one standard error of the sample.
+        let samples = Double(max(1, measured.count * k))
+        var rows: [Row] = []
+        for target in recalls {
+            let wanted = Double(target) + (Double(target) * (1 - Double(target)) / samples).squareRoot()
+            let reaching = grid.indices.filter { recall[$0] >= min(wanted, 0.9999) }
+            guard let best = reaching.min(by: { cost[$0] < cost[$1] }) else { break }
+            rows.append(Row(recall: target, settings: grid[best], measured: Float(min(1, recall[best]))))
+        }
+        return Calibration(rows: rows)
+    }
+
+    private struct Sample: Sendable {
+        var document: UInt32
+        var query: ResolvedQuery
+    }
+
+    private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError) -> [Sample] {
+        var generator = SplitMix64(state: options.seed)
+        var samples: [Sample] = []
+        var tries = 0
+        while samples.count < options.calibrationQueries, tries < 4 * options.calibrationQueries {
+            tries += 1
+            let ordinal = UInt32(generator.next() % UInt64(segment.documentCount))
+            let entries = try segment.entries(ordinal)
+            let length = queryLengths[samples.count % queryLengths.count]
+            guard entries.components.count >= length / 2 else { continue }
+            let strongest = entries.weights.indices.sorted {
+                (entries.weights[$0], entries.components[$1]) > (entries.weights[$1], entries.components[$0])
+            }.prefix(length)
+            let pairs = strongest.compactMap { position in
+                segment.names.component(entries.components[position]).map { ($0, entries.weights[position]) }
+            }.sorted { $0.0 < $1.0 }
+            samples.append(
+                Sample(
+                    document: ordinal, query: ResolvedQuery(components: pairs.map(\.0), weights: pairs.map(\.1))))
+        }
+        return samples
+    }
+
+    /// For each setting: the recall (the document itself left out) and what it cost.
+    private static func outcomes(
+        _ sample: Sample, _ segment: SegmentReader, _ grid: [SearchSettings], _ scratch: inout SearchScratch
+    ) throws(GranaryError) -> [(recall: Double, cost: Double)] {
+        let search = SegmentSearch(segment, number: 0, sample.query)
+        var statistics = SearchStatistics()
+        var truth = TopK(k + 1)
+        try search.searchExactly(least: 0, into: &truth, &scratch, &statistics)
+        let wanted = truth.sorted.filter { $0.ordinal != sample.document }.prefix(k)
+        var result: [(Double, Double)] = []
+        for settings in grid {
+            var (found, counted) = (TopK(k + 1), SearchStatistics())
+            _ = try search.search(k: k + 1, settings: settings, into: &found, &scratch, &counted)
+            let scores = found.sorted.filter { $0.ordinal != sample.document }.prefix(k)
+            let least = wanted.last?.score ?? 0
+            let hits = scores.count { $0.score >= least }
+            result.append(
+                (
+                    wanted.isEmpty ? 1 : Double(hits) / Double(wanted.count),
+                    Double(counted.rows + counted.summaries) + 4 * Double(counted.exactRows)
+                ))
+        }
+        return result
+    }
+}
+
+/// Sebastiano Vigna's splitmix64: a small generator with a fixed sequence for each seed.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
