@@ -51,7 +51,7 @@ import GranaryStorage
         if row.count < bound { row = [UInt8](repeating: 0, count: 2 * bound) }
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
         var entries: UInt32 = 0
-        let cType = unsafe granary_weight_type(rawValue: UInt32(type.rawValue))
+        let cType = granary_weight_type(rawValue: UInt32(type.rawValue))
         // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below local.count,
         // which this process gave out itself; every local number is below `components`.
         let length = unsafe ids.withUnsafeBufferPointer { ids in
@@ -93,7 +93,7 @@ import GranaryStorage
         options: BuildOptions, seed: UInt64, clusters: inout [UInt32]
     ) -> Int? {
         guard clusters.count >= ordinals.count else { return nil }
-        var cOptions = unsafe granary_cluster_options(
+        var cOptions = granary_cluster_options(
             centroid_fraction: options.centroidFraction, document_cut: UInt32(options.documentCut),
             centroid_cut: UInt32(options.centroidCut), smallest: UInt32(options.smallestCluster), seed: seed)
         // SAFETY: `clusters` has a place for each ordinal; the kernel checks rows.

@@ -41,7 +41,7 @@ struct TemporaryFile: ~Copyable, Sendable {
     }
 
     private mutating func flush() throws(GranaryError) {
-        try file.write(buffer.span.bytes, at: flushed)
+        try file.write(buffer.rawBytes, at: flushed)
         flushed += UInt64(buffer.count)
         buffer.removeAll(keepingCapacity: true)
     }

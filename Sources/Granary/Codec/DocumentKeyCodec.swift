@@ -20,7 +20,7 @@ extension DocumentKey {
 
     /// The key of stored bytes; nil for bytes that no key has.
     init?(encoded bytes: RawSpan) {
-        guard let kind: UInt8 = bytes.byte(at: 0) else { return nil }
+        guard let kind = bytes.byte(at: 0) else { return nil }
         let rest = (1..<max(1, bytes.byteCount)).compactMap { bytes.byte(at: $0) }
         switch kind {
         case 0:
@@ -41,15 +41,7 @@ struct KeyHash: Hashable, Comparable, Sendable {
     /// The part that is stored.
     var stored: UInt64 { full.high }
 
-    init(_ encodedKey: [UInt8]) { full = Checksum.blake2s128(encodedKey.span.bytes) }
+    init(_ encodedKey: [UInt8]) { full = Checksum.blake2s128(encodedKey) }
 
     static func < (a: KeyHash, b: KeyHash) -> Bool { (a.full.high, a.full.low) < (b.full.high, b.full.low) }
-}
-
-extension RawSpan {
-    /// One byte, or nil beyond the end.
-    func byte(at offset: Int) -> UInt8? {
-        // SAFETY: the offset is checked; a byte has no alignment.
-        offset >= 0 && offset < byteCount ? unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self) : nil
-    }
 }

@@ -121,24 +121,24 @@ enum Kernels {
     @_lifetime(copy bytes)
     static func words(_ bytes: RawSpan) -> Span<UInt32> {
         // SAFETY: the cast needs whole words on their alignment; both are checked, and the empty span is neither.
-        let aligned = unsafe bytes.withUnsafeBytes { unsafe UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0 }
-        return unsafe Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
+        let aligned = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0 }
+        return Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
     }
 
     /// The float32 values of a section, as `words`.
     @_lifetime(copy bytes)
     static func floats(_ bytes: RawSpan) -> Span<Float> {
         // SAFETY: as above.
-        let aligned = unsafe bytes.withUnsafeBytes { unsafe UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0 }
-        return unsafe Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
+        let aligned = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0 }
+        return Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
     }
 
     /// The 64-bit words of a section, as `words`.
     @_lifetime(copy bytes)
     static func longs(_ bytes: RawSpan) -> Span<UInt64> {
         // SAFETY: as above.
-        let aligned = unsafe bytes.withUnsafeBytes { unsafe UInt(bitPattern: $0.baseAddress) % 8 == 0 && $0.count % 8 == 0 }
-        return unsafe Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
+        let aligned = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 8 == 0 && $0.count % 8 == 0 }
+        return Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
     }
 
     static func halfValue(_ half: UInt16) -> Float { granary_half_value(half) }

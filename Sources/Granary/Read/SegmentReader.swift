@@ -139,7 +139,7 @@ struct SegmentReader: Sendable {
 
     /// The key of a document.
     func key(_ ordinal: UInt32) throws(GranaryError) -> DocumentKey {
-        guard let bytes = keys.bytes(of: ordinal), let key = DocumentKey(encoded: bytes.span.bytes) else {
+        guard let bytes = keys.bytes(of: ordinal), let key = DocumentKey(encoded: bytes.rawBytes) else {
             throw malformed(.keys, at: Int(ordinal))
         }
         return key

@@ -1,0 +1,12 @@
+#ifndef GRANARY_SYSTEM_H
+#define GRANARY_SYSTEM_H
+
+// The few system calls that Swift cannot name. Each returns 0 or an errno.
+
+/// Renames without replacing; EEXIST when `to` exists (renameat2, or link and unlink where the file system lacks it).
+int granary_rename_no_replace(const char *from, const char *to);
+
+/// Takes an exclusive lock of the open file description; EAGAIN when another has it.
+int granary_lock(int descriptor);
+
+#endif

@@ -1,0 +1,42 @@
+/// A random name, or a hash, of 128 bits.
+public struct Identifier128: Hashable, Sendable, CustomStringConvertible {
+    /// The first 8 bytes in file order, as a big-endian number.
+    public let high: UInt64
+    /// The last 8 bytes.
+    public let low: UInt64
+
+    /// Makes an identifier of its halves.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// The identifier of 32 hexadecimal digits; nil for anything else.
+    public init?(hex: String) {
+        let digits = Array(hex.utf8)
+        guard digits.count == 32, digits.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else {
+            return nil
+        }
+        guard let high = UInt64(hex.prefix(16), radix: 16), let low = UInt64(hex.suffix(16), radix: 16) else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    /// The identifier of 16 bytes.
+    init(bytes: [UInt8]) {
+        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+        self.init(high: number(bytes.prefix(8)), low: number(bytes.dropFirst(8).prefix(8)))
+    }
+
+    /// The 16 bytes as they stand in files.
+    public var bytes: [UInt8] {
+        [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half &>> UInt64(56 - 8 * $0)) } }
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    public var description: String {
+        [high, low].map { half in
+            let digits = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}
