@@ -32,9 +32,11 @@ public struct BuildOptions: Sendable, Equatable {
 
     /// Makes options.
     public init(
-        postingsPerDocument: Double? = nil, postingsFloor: Int = 3, listCap: Double = 6, centroidFraction: Double = 0.2,
+        postingsPerDocument: Double? = nil, postingsFloor: Int = 3, listCap: Double = 6,
+        centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
-        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.55, exactBelow: Int = 1000, calibrationQueries: Int = 256,
+        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.55, exactBelow: Int = 1000,
+        calibrationQueries: Int = 256,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {
         self.postingsPerDocument = postingsPerDocument

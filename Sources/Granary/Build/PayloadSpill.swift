@@ -43,7 +43,8 @@ struct PayloadSpill: ~Copyable {
             return
         }
         guard payload.count <= Self.largestPayload else {
-            throw GranaryError(.tooLarge, "expected a payload of up to \(Self.largestPayload) bytes, found \(payload.count)")
+            throw GranaryError(
+                .tooLarge, "expected a payload of up to \(Self.largestPayload) bytes, found \(payload.count)")
         }
         isEmpty = false
         positions.append(
@@ -61,7 +62,8 @@ struct PayloadSpill: ~Copyable {
     }
 
     /// Closes the last block and hands over all blocks' bytes in order.
-    mutating func forEachChunk(_ body: (ArraySlice<UInt8>) throws(GranaryError) -> Void) throws(GranaryError) {
+    mutating func forEachChunk(_ body: (ArraySlice<UInt8>) throws(GranaryError) -> Void) throws(GranaryError)
+    {
         if !open.isEmpty || positions.contains(where: { Int($0.block) == blocks.count }) { try close() }
         let total = file.length
         var offset: UInt64 = 0

@@ -39,7 +39,8 @@ struct PostingSelection {
             if document % 4096 == 0 { try progress.report(.inverting, UInt64(document), UInt64(rows.count)) }
             guard
                 let selected = kernels.select(
-                    rows.view, rows.fineView, steps: steps.span, ordinal: UInt32(document), threshold: threshold,
+                    rows.view, rows.fineView, steps: steps.span, ordinal: UInt32(document),
+                    threshold: threshold,
                     floor: UInt32(options.postingsFloor), components: &row, halves: &halves)
             else { throw GranaryError(.corrupt, "a row of a build in progress cannot be read back") }
             strongest[document] = selected.strongest

@@ -16,7 +16,8 @@ struct SegmentBuilder: ~Copyable {
     init(_ context: BuildContext) throws(GranaryError) {
         let spill = try RowSpill(fileSystem: context.fileSystem, directory: context.directory)
         payloads = try PayloadSpill(
-            fileSystem: context.fileSystem, directory: context.directory, method: context.schema.payloadCompression)
+            fileSystem: context.fileSystem, directory: context.directory,
+            method: context.schema.payloadCompression)
         self.spill = spill
         self.context = context
     }
@@ -26,10 +27,12 @@ struct SegmentBuilder: ~Copyable {
 
     /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared with.
     var estimatedMemoryBytes: Int {
-        let postings = context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
+        let postings =
+            context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
         // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an entry while
         // they are mapped; 18 bytes for each posting while lists are made.
-        return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18) + table.memoryBytes
+        return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
+            + table.memoryBytes
     }
 
     /// Adds a document; one with the same key that is already here is replaced.
@@ -40,12 +43,15 @@ struct SegmentBuilder: ~Copyable {
         key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?
     ) throws(GranaryError) -> Bool {
         guard components.count < 32_768 else {
-            throw GranaryError(.tooLarge, "expected a vector of fewer than 32768 components, found \(components.count)")
+            throw GranaryError(
+                .tooLarge, "expected a vector of fewer than 32768 components, found \(components.count)")
         }
         try payloads.append(payload)
         var ids: [UInt32] = []
         ids.reserveCapacity(components.count)
-        for (component, weight) in zip(components, weights) { ids.append(table.add(component, weight: weight)) }
+        for (component, weight) in zip(components, weights) {
+            ids.append(table.add(component, weight: weight))
+        }
         let row = UInt32(spill.rowCount)
         try spill.append(ids: ids, weights: weights)
         entries += ids.count
@@ -67,18 +73,23 @@ struct SegmentBuilder: ~Copyable {
     consuming func finish() throws(GranaryError) -> BuiltSegment {
         let (localOf, componentOf, order) = table.numbered()
         let type = context.schema.weights
-        let steps = type == .uint8 ? order.map { context.step(table.components[$0]) ?? table.largestWeights[$0] / 255 } : []
+        let steps =
+            type == .uint8
+            ? order.map { context.step(table.components[$0]) ?? table.largestWeights[$0] / 255 } : []
         let kept = (0..<UInt32(spill.rowCount)).filter { !replaced.contains($0) }
         let rows = try EncodedRows(
-            spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf, steps: steps,
+            spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf,
+            steps: steps,
             fileSystem: context.fileSystem, directory: context.directory, progress: context.progress)
         table = ComponentTable()
         rowOfKey = [:]
         var assembly = try SegmentAssembly(
-            context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys, keyStarts: keyStarts)
+            context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys,
+            keyStarts: keyStarts)
         if rows.count > 0, rows.count >= context.options.exactBelow {
             let entries = Int(rows.statistics.entries)
-            let wanted = context.options.postings(documents: rows.count, entries: entries) * Double(rows.count)
+            let wanted =
+                context.options.postings(documents: rows.count, entries: entries) * Double(rows.count)
             let selection = try PostingSelection(
                 rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
                 options: context.options, progress: context.progress)

@@ -9,7 +9,9 @@ enum ComponentSections {
     static let directCodec: UInt16 = 1
     static let sortedCodec: UInt16 = 2
 
-    static func write(_ componentOf: [UInt32], context: BuildContext, to file: ContainerWriter) throws(GranaryError) {
+    static func write(_ componentOf: [UInt32], context: BuildContext, to file: ContainerWriter)
+        throws(GranaryError)
+    {
         try file.write(.components, componentOf)
         let largest = Int(componentOf.max() ?? 0)
         if largest < directFactor * componentOf.count + 1024 {
@@ -19,7 +21,8 @@ enum ComponentSections {
         } else {
             let order = componentOf.indices.sorted { componentOf[$0] < componentOf[$1] }
             try file.write(
-                .componentLookup, order.map { componentOf[$0] } + order.map { UInt32($0) }, codec: sortedCodec)
+                .componentLookup, order.map { componentOf[$0] } + order.map { UInt32($0) }, codec: sortedCodec
+            )
         }
         if context.hasVocabulary { try writeTokens(componentOf, context: context, to: file) }
     }
@@ -59,12 +62,14 @@ struct ComponentNames: Sendable {
             !sorted || lookup.count == 8 * count
         else {
             throw GranaryError(
-                .corrupt, "expected a lookup of codec 1 or 2 for \(count) components, found codec \(lookup.codec) and \(lookup.count) bytes",
+                .corrupt,
+                "expected a lookup of codec 1 or 2 for \(count) components, found codec \(lookup.codec) and \(lookup.count) bytes",
                 path: file.path, section: SectionID.componentLookup.name)
         }
         if let bytes = file.sectionIfPresent(.tokens) {
             tokens = (
-                bytes, try file.section(.tokenStarts, words: count + 1), try file.section(.tokenOrder, words: count)
+                bytes, try file.section(.tokenStarts, words: count + 1),
+                try file.section(.tokenOrder, words: count)
             )
         } else {
             tokens = nil

@@ -24,7 +24,9 @@ extension DocumentKey {
         let rest = (1..<max(1, bytes.byteCount)).compactMap { bytes.byte(at: $0) }
         switch kind {
         case 0:
-            guard (1...255).contains(rest.count), let string = String(validating: rest, as: UTF8.self) else { return nil }
+            guard (1...255).contains(rest.count), let string = String(validating: rest, as: UTF8.self) else {
+                return nil
+            }
             self = .string(string)
         case 1:
             guard rest.count == 8 else { return nil }

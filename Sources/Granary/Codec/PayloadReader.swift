@@ -36,7 +36,8 @@ struct PayloadReader: Sendable {
             length <= raw - offset
         else {
             throw GranaryError(
-                .corrupt, "expected a payload inside its block, found bytes \(offset)..<\(offset + length) of \(raw)",
+                .corrupt,
+                "expected a payload inside its block, found bytes \(offset)..<\(offset + length) of \(raw)",
                 path: path, section: SectionID.payloadPositions.name)
         }
         let bytes = try Compression.decompress(

@@ -91,11 +91,13 @@ enum SchemaCodec {
 
     /// - Throws: `unsupportedVersion` for a schema that a newer version wrote.
     static func decode(_ bytes: [UInt8], path: String) throws(GranaryError) -> Schema {
-        guard bytes.count == length, bytes[2...].allSatisfy({ $0 == 0 }), let weights = WeightType(rawValue: bytes[0]),
+        guard bytes.count == length, bytes[2...].allSatisfy({ $0 == 0 }),
+            let weights = WeightType(rawValue: bytes[0]),
             let compression = PayloadCompression(rawValue: bytes[1])
         else {
             throw GranaryError(
-                .unsupportedVersion, "expected a schema of this version, found \(bytes.count) bytes beginning \(bytes.prefix(8))",
+                .unsupportedVersion,
+                "expected a schema of this version, found \(bytes.count) bytes beginning \(bytes.prefix(8))",
                 path: path)
         }
         return Schema(weights: weights, payloadCompression: compression)

@@ -59,7 +59,8 @@ public final class IndexWriter {
     private var context: BuildContext {
         let (known, vocabulary) = (segments.map(\.reader), vocabulary)
         return BuildContext(
-            fileSystem: directory.fileSystem, directory: directory.path, index: directory.index, schema: schema,
+            fileSystem: directory.fileSystem, directory: directory.path, index: directory.index,
+            schema: schema,
             options: options.build, threads: options.threads,
             progress: BuildProgress(handler: options.progress, cancellation: options.cancellation),
             step: { component in
@@ -144,7 +145,8 @@ public final class IndexWriter {
                     SegmentRecord(
                         files: files, deadFile: dead, documents: UInt32(segment.reader.documentCount),
                         dead: UInt32(segment.tombstones.count), firstSequence: segment.reader.firstSequence,
-                        lastSequence: segment.reader.firstSequence + UInt64(max(1, segment.reader.documentCount) - 1),
+                        lastSequence: segment.reader.firstSequence
+                            + UInt64(max(1, segment.reader.documentCount) - 1),
                         ordinal: ordinal))
             }
             manifest.nextSequence = sequence
@@ -182,7 +184,8 @@ public final class IndexWriter {
         if isClosed { throw GranaryError(.invalidArgument, "the writer is closed", path: directory.path) }
         if let poison = directory.poison {
             throw GranaryError(
-                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)", path: directory.path,
+                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",
+                path: directory.path,
                 systemError: poison.systemError)
         }
     }
@@ -191,9 +194,12 @@ public final class IndexWriter {
         builder = nil
         let committed = Set(directory.manifest.files)
         for segment in segments {
-            for file in segment.files + [segment.deadFile].compactMap({ $0 }) where !committed.contains(file) {
+            for file in segment.files + [segment.deadFile].compactMap({ $0 }) where !committed.contains(file)
+            {
                 // A commit of uncertain outcome may have published the file.
-                if directory.poison == nil { try? directory.fileSystem.unlink(directory.path + "/" + file.name) }
+                if directory.poison == nil {
+                    try? directory.fileSystem.unlink(directory.path + "/" + file.name)
+                }
             }
         }
         segments = []
@@ -245,13 +251,16 @@ extension SegmentReader {
     ) throws(GranaryError) -> SegmentReader {
         func open(_ position: UInt32, _ kind: FileKind) throws(GranaryError) -> Container {
             guard Int(position) < manifest.files.count, manifest.files[Int(position)].kind == kind else {
-                throw GranaryError(.corrupt, "expected a \(kind) file at place \(position) of the manifest", path: path)
+                throw GranaryError(
+                    .corrupt, "expected a \(kind) file at place \(position) of the manifest", path: path)
             }
             return try Container.open(
-                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)], index: manifest.index)
+                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)],
+                index: manifest.index)
         }
         guard record.files.count >= 2 else {
-            throw GranaryError(.corrupt, "expected two files of a segment, found \(record.files.count)", path: path)
+            throw GranaryError(
+                .corrupt, "expected two files of a segment, found \(record.files.count)", path: path)
         }
         var dead: Tombstones?
         if let file = record.deadFile {
@@ -259,7 +268,8 @@ extension SegmentReader {
                 try open(file, .dead), documents: Int(record.documents), expected: Int(record.dead))
         }
         let reader = try SegmentReader(
-            blocks: try open(record.files[0], .blocks), summary: try open(record.files[1], .summary), dead: dead,
+            blocks: try open(record.files[0], .blocks), summary: try open(record.files[1], .summary),
+            dead: dead,
             firstSequence: record.firstSequence)
         guard reader.facts.documents == record.documents else {
             throw GranaryError(

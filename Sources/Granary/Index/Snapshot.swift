@@ -27,7 +27,8 @@ public final class Snapshot: Sendable {
             if let shared = known?.reader(of: record, in: manifest) {
                 segments.append(shared)
             } else {
-                segments.append(try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
+                segments.append(
+                    try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
             }
         }
         self.segments = segments
@@ -80,7 +81,8 @@ public final class Snapshot: Sendable {
 
     /// As `search(_:)`, on the engine's own threads: page faults never block Swift's cooperative pool.
     public func search(_ query: Query) async throws(GranaryError) -> [Hit] {
-        let result = await withCheckedContinuation { (done: CheckedContinuation<Result<[Hit], GranaryError>, Never>) in
+        let result = await withCheckedContinuation {
+            (done: CheckedContinuation<Result<[Hit], GranaryError>, Never>) in
             Self.queue.async {
                 done.resume(returning: Result { () throws(GranaryError) in try self.searchNow(query) })
             }
@@ -149,7 +151,8 @@ public final class Snapshot: Sendable {
             weights[position] = weight
             terms.append(
                 Explanation.Term(
-                    component: component, token: segment.names.token(local), queryWeight: resolved.weights[position],
+                    component: component, token: segment.names.token(local),
+                    queryWeight: resolved.weights[position],
                     weight: weight, product: resolved.weights[position] * weight))
         }
         return Explanation(score: resolved.score(weights), terms: terms)
@@ -176,7 +179,9 @@ public final class Snapshot: Sendable {
     /// Memory: 4 bytes a document of one segment at a time.
     public func forEachDocument(_ body: (Document) throws(GranaryError) -> Void) throws(GranaryError) {
         for segment in segments.sorted(by: { $0.firstSequence < $1.firstSequence }) {
-            let order = (0..<UInt32(segment.documentCount)).sorted { segment.sequence($0) < segment.sequence($1) }
+            let order = (0..<UInt32(segment.documentCount)).sorted {
+                segment.sequence($0) < segment.sequence($1)
+            }
             for ordinal in order where segment.dead?.contains(ordinal) != true {
                 try body(try document(segment, ordinal))
             }
@@ -189,7 +194,9 @@ public final class Snapshot: Sendable {
         if segment.names.hasTokens {
             var tokens: [(String, Float)] = []
             for (local, weight) in zip(entries.components, entries.weights) {
-                guard let token = segment.names.token(local) else { throw segment.malformed(.tokens, at: Int(local)) }
+                guard let token = segment.names.token(local) else {
+                    throw segment.malformed(.tokens, at: Int(local))
+                }
                 tokens.append((token, weight))
             }
             vector = SparseVector(storedTokens: tokens)
@@ -222,7 +229,8 @@ public final class Snapshot: Sendable {
     /// A query by ascending component; what no segment knows is left out.
     func resolve(_ vector: SparseVector) -> ResolvedQuery {
         switch vector.entries {
-        case .components(let components, let weights): return ResolvedQuery(components: components, weights: weights)
+        case .components(let components, let weights):
+            return ResolvedQuery(components: components, weights: weights)
         case .tokens(let tokens, let weights):
             var pairs: [(component: UInt32, weight: Float)] = []
             for (token, weight) in zip(tokens, weights) {

@@ -35,7 +35,8 @@ public struct WriterOptions: Sendable {
     /// - Throws: `invalidArgument`.
     func validate() throws(GranaryError) {
         guard memoryBytes >= 16 << 20 else {
-            throw GranaryError(.invalidArgument, "expected at least 16 MiB of memory, found \(memoryBytes) bytes")
+            throw GranaryError(
+                .invalidArgument, "expected at least 16 MiB of memory, found \(memoryBytes) bytes")
         }
         guard threads >= 1, segmentDocuments >= 1 else {
             throw GranaryError(.invalidArgument, "expected at least one thread and one document a segment")

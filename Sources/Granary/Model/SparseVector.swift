@@ -51,7 +51,8 @@ public struct SparseVector: Sendable, Hashable {
     /// - Throws: as `init(components:weights:duplicates:)`.
     public init(tokens: [(String, Float)], duplicates: Duplicates = .reject) throws(GranaryError) {
         let (keys, values) = try Self.normalised(
-            tokens.map(\.0), tokens.map(\.1), duplicates, before: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+            tokens.map(\.0), tokens.map(\.1), duplicates,
+            before: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
         entries = .tokens(keys, values)
     }
 
@@ -78,14 +79,17 @@ public struct SparseVector: Sendable, Hashable {
         _ keys: [Key], _ weights: [Float], _ duplicates: Duplicates, before: (Key, Key) -> Bool
     ) throws(GranaryError) -> ([Key], [Float]) {
         guard keys.count == weights.count else {
-            throw GranaryError(.invalidArgument, "expected as many weights as components, found \(weights.count) for \(keys.count)")
+            throw GranaryError(
+                .invalidArgument,
+                "expected as many weights as components, found \(weights.count) for \(keys.count)")
         }
         var sorted = true
         for position in keys.indices {
             let weight = weights[position]
             guard weight >= 0, weight <= maximumWeight else {
                 throw GranaryError(
-                    .invalidWeight, "expected a weight from 0 to 65504, found \(weight) for component \(keys[position])")
+                    .invalidWeight,
+                    "expected a weight from 0 to 65504, found \(weight) for component \(keys[position])")
             }
             if weight == 0 || (position > 0 && !before(keys[position - 1], keys[position])) { sorted = false }
         }

@@ -39,7 +39,8 @@ struct SegmentSearch: ~Escapable {
     ///
     /// Complexity: O(non-zeros of the segment), in order of the file.
     func searchExactly(
-        least: Float, into top: inout TopK, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+        least: Float, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         if query.locals.isEmpty { return }
         fillTables(&scratch)
@@ -72,13 +73,16 @@ struct SegmentSearch: ~Escapable {
 
     /// Scores a document in full and enters it.
     private func push(
-        _ ordinal: UInt32, into top: inout TopK, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+        _ ordinal: UInt32, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         if segment.dead?.contains(ordinal) == true { return }
         statistics.exactRows += 1
         let score = try score(ordinal, &scratch)
         if score > 0 {
-            top.push(TopK.Entry(score: score, sequence: segment.sequence(ordinal), segment: number, ordinal: ordinal))
+            top.push(
+                TopK.Entry(
+                    score: score, sequence: segment.sequence(ordinal), segment: number, ordinal: ordinal))
         }
     }
 
@@ -92,10 +96,13 @@ struct SegmentSearch: ~Escapable {
             scratch.queryWeights = [Float](repeating: 0, count: 2 * resolved.weights.count)
         }
         var found = scratch.localWeights.mutableSpan
-        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: query.locals.span, into: &found) else {
+        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: query.locals.span, into: &found)
+        else {
             throw segment.malformed(.rows, at: Int(ordinal))
         }
-        for position in 0..<count { scratch.queryWeights[query.positions[position]] = scratch.localWeights[position] }
+        for position in 0..<count {
+            scratch.queryWeights[query.positions[position]] = scratch.localWeights[position]
+        }
         let score = resolved.score(scratch.queryWeights)
         for position in query.positions { scratch.queryWeights[position] = 0 }
         return score
@@ -130,7 +137,9 @@ struct SegmentSearch: ~Escapable {
         let summaries = segment.summaries
         var largest: Float = 0
         for list in plan.lists {
-            if scratch.scores.count < list.count { scratch.scores = [Float](repeating: 0, count: 2 * list.count) }
+            if scratch.scores.count < list.count {
+                scratch.scores = [Float](repeating: 0, count: 2 * list.count)
+            }
             if Kernels.score(summaries, table: scratch.logTable, range: list, into: &scratch.scores) > 0 {
                 throw segment.malformed(.summaries, at: Int(list.lowerBound))
             }
@@ -175,7 +184,8 @@ struct SegmentSearch: ~Escapable {
     }
 
     private func scoreCandidates(
-        _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+        _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         let table = rows.isLinear ? scratch.linearTable : scratch.logTable
         let ordinals = scratch.candidates

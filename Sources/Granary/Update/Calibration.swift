@@ -15,7 +15,9 @@ struct Calibration: Sendable {
     private(set) var rows: [Row]
 
     /// Recalls that are calibrated.
-    static let recalls: [Float] = [0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998]
+    static let recalls: [Float] = [
+        0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998,
+    ]
     /// Used where nothing has been measured.
     static let defaults: [Row] = [
         Row(recall: 0.9, settings: SearchSettings(listMass: 0.6, blockFactor: 0.9), measured: 0),
@@ -44,16 +46,19 @@ struct Calibration: Sendable {
             let mass = Float(bitPattern: try reader.next(UInt32.self))
             let factor = Float(bitPattern: try reader.next(UInt32.self))
             let measured = Float(bitPattern: try reader.next(UInt32.self))
-            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass), (0...10).contains(factor),
+            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass),
+                (0...10).contains(factor),
                 (0...1).contains(measured)
             else {
                 throw GranaryError(
-                    .corrupt, "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
+                    .corrupt,
+                    "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
                     path: path, section: section.id.name)
             }
             rows.append(
                 Row(
-                    recall: recall, settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
+                    recall: recall,
+                    settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
                     measured: measured))
         }
     }
@@ -95,7 +100,9 @@ struct Calibration: Sendable {
                 try progress.report(.calibrating, UInt64(number), UInt64(queries.count))
                 return try outcomes(queries[number], segment, grid, &scratch)
             })
-        var (recall, cost) = ([Double](repeating: 0, count: grid.count), [Double](repeating: 0, count: grid.count))
+        var (recall, cost) = (
+            [Double](repeating: 0, count: grid.count), [Double](repeating: 0, count: grid.count)
+        )
         for outcome in measured {
             for setting in grid.indices {
                 recall[setting] += outcome[setting].recall / Double(measured.count)
@@ -119,7 +126,9 @@ struct Calibration: Sendable {
         var query: ResolvedQuery
     }
 
-    private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError) -> [Sample] {
+    private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError)
+        -> [Sample]
+    {
         var generator = SplitMix64(state: options.seed)
         var samples: [Sample] = []
         var tries = 0
@@ -142,7 +151,8 @@ struct Calibration: Sendable {
             pairs.sort { $0.0 < $1.0 }
             samples.append(
                 Sample(
-                    document: ordinal, query: ResolvedQuery(components: pairs.map(\.0), weights: pairs.map(\.1))))
+                    document: ordinal,
+                    query: ResolvedQuery(components: pairs.map(\.0), weights: pairs.map(\.1))))
         }
         return samples
     }

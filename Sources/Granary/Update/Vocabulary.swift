@@ -22,7 +22,8 @@ final class Vocabulary: Sendable {
             named = segment.names.hasTokens
             guard segment.names.hasTokens else { continue }
             for local in 0..<segment.facts.components {
-                guard let component = segment.names.component(local), let token = segment.names.token(local) else {
+                guard let component = segment.names.component(local), let token = segment.names.token(local)
+                else {
                     throw segment.malformed(.tokens, at: Int(local))
                 }
                 state.componentOf[token] = component
@@ -32,14 +33,17 @@ final class Vocabulary: Sendable {
         }
         if let tokens {
             guard named != false else {
-                throw GranaryError(.invalidArgument, "expected no vocabulary: this index numbers its components")
+                throw GranaryError(
+                    .invalidArgument, "expected no vocabulary: this index numbers its components")
             }
             named = true
             for (component, token) in tokens.enumerated() {
-                guard state.tokenOf[UInt32(component)] ?? token == token, state.componentOf[token] ?? UInt32(component) == component
+                guard state.tokenOf[UInt32(component)] ?? token == token,
+                    state.componentOf[token] ?? UInt32(component) == component
                 else {
                     throw GranaryError(
-                        .invalidArgument, "expected the vocabulary of this index, found \"\(token)\" for component \(component)",
+                        .invalidArgument,
+                        "expected the vocabulary of this index, found \"\(token)\" for component \(component)",
                         line: UInt64(component) + 1)
                 }
                 state.componentOf[token] = UInt32(component)
@@ -64,17 +68,22 @@ final class Vocabulary: Sendable {
         switch vector.entries {
         case .components(let components, let weights):
             if components.isEmpty { return ([], []) }
-            let isNamed = named.withLock { $0 = $0 ?? false; return $0 == true }
+            let isNamed = named.withLock {
+                $0 = $0 ?? false; return $0 == true
+            }
             if isNamed {
                 let unknown = state.withLock { state in components.first { state.tokenOf[$0] == nil } }
                 if let unknown {
-                    throw GranaryError(.invalidArgument, "expected a component of the vocabulary, found \(unknown)")
+                    throw GranaryError(
+                        .invalidArgument, "expected a component of the vocabulary, found \(unknown)")
                 }
             }
             return (components, weights)
         case .tokens(let tokens, let weights):
             if tokens.isEmpty { return ([], []) }
-            let isNamed = named.withLock { $0 = $0 ?? true; return $0 == true }
+            let isNamed = named.withLock {
+                $0 = $0 ?? true; return $0 == true
+            }
             guard isNamed else { return try Self.decimal(tokens, weights) }
             let components = state.withLock { state in
                 tokens.map { token in
@@ -91,17 +100,21 @@ final class Vocabulary: Sendable {
     }
 
     /// Tokens of an index without a vocabulary: components in decimal.
-    private static func decimal(_ tokens: [String], _ weights: [Float]) throws(GranaryError) -> ([UInt32], [Float]) {
+    private static func decimal(_ tokens: [String], _ weights: [Float]) throws(GranaryError) -> (
+        [UInt32], [Float]
+    ) {
         var components: [UInt32] = []
         for token in tokens {
             guard let component = UInt32(token) else {
                 throw GranaryError(
-                    .invalidArgument, "expected a component in decimal (this index has no vocabulary), found \"\(token)\"")
+                    .invalidArgument,
+                    "expected a component in decimal (this index has no vocabulary), found \"\(token)\"")
             }
             components.append(component)
         }
         guard Set(components).count == components.count else {
-            throw GranaryError(.duplicateComponent, "expected each component once, found two spellings of one")
+            throw GranaryError(
+                .duplicateComponent, "expected each component once, found two spellings of one")
         }
         return sorted(components, weights)
     }

@@ -17,7 +17,8 @@ public final class Container: Sendable {
         self.entries = entries
         sections = entries.map {
             Section(
-                id: $0.id, codec: $0.codec, elements: $0.elements, offset: Int($0.offset), count: Int($0.count),
+                id: $0.id, codec: $0.codec, elements: $0.elements, offset: Int($0.offset),
+                count: Int($0.count),
                 mapping: mapping)
         }
     }
@@ -34,13 +35,16 @@ public final class Container: Sendable {
         let file = try fileSystem.openForReading(path)
         defer { file.close() }
         let length = try file.length()
-        guard length == record.length, length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes) else {
+        guard length == record.length,
+            length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes)
+        else {
             throw GranaryError(
                 length < record.length ? .truncated : .wrongFile,
                 "expected a file of \(record.length) bytes, found \(length)", path: path)
         }
         let mapping = try file.map()
-        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path).entries()
+        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path)
+            .entries()
         return Container(record: record, path: path, mapping: mapping, entries: entries)
     }
 
@@ -49,7 +53,8 @@ public final class Container: Sendable {
     /// - Throws: `corrupt` when there is none.
     public func section(_ id: SectionID) throws(GranaryError) -> Section {
         guard let section = sectionIfPresent(id) else {
-            throw GranaryError(.corrupt, "expected a section \"\(id.name)\", found none", path: path, section: id.name)
+            throw GranaryError(
+                .corrupt, "expected a section \"\(id.name)\", found none", path: path, section: id.name)
         }
         return section
     }
@@ -84,7 +89,9 @@ public final class Container: Sendable {
     public func verify(_ section: Section, _ range: Range<Int>) throws(GranaryError) {
         guard range.lowerBound >= 0, range.upperBound <= section.count,
             let entry = entries.first(where: { $0.id == section.id })
-        else { throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path) }
+        else {
+            throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path)
+        }
         let block = 1 << Int(entry.checksumShift)
         let first = range.lowerBound / block
         guard !range.isEmpty else { return }

@@ -24,7 +24,9 @@ public final class MemoryFileSystem: FileSystem {
         let file = MemoryFile(path)
         try state.withLock { state throws(GranaryError) in
             try Self.expectParent(of: path, in: state)
-            guard state.nodes[path] == nil else { throw GranaryError(.alreadyExists, "expected no file", path: path) }
+            guard state.nodes[path] == nil else {
+                throw GranaryError(.alreadyExists, "expected no file", path: path)
+            }
             state.nodes[path] = .file(file)
         }
         return file
@@ -41,7 +43,9 @@ public final class MemoryFileSystem: FileSystem {
         let file = try file(path)
         try state.withLock { state throws(GranaryError) in
             try Self.expectParent(of: target, in: state)
-            guard state.nodes[target] == nil else { throw GranaryError(.alreadyExists, "expected no file", path: target) }
+            guard state.nodes[target] == nil else {
+                throw GranaryError(.alreadyExists, "expected no file", path: target)
+            }
             state.nodes[target] = .file(file)
         }
     }
@@ -95,7 +99,9 @@ public final class MemoryFileSystem: FileSystem {
             defer { if state.locked[path] == nil { state.locked[path] = stamp } }
             return state.locked[path]
         }
-        if let holder { throw GranaryError(.locked, "expected a free index, found it held by \(holder)", path: path) }
+        if let holder {
+            throw GranaryError(.locked, "expected a free index, found it held by \(holder)", path: path)
+        }
         return MemoryLock(self, path, try file(path).identity)
     }
 
@@ -110,7 +116,8 @@ public final class MemoryFileSystem: FileSystem {
     private func file(_ path: String) throws(GranaryError) -> MemoryFile {
         switch state.withLock({ $0.nodes[path] }) {
         case .file(let file): return file
-        case .directory: throw GranaryError(.wrongFile, "expected a regular file, found a directory", path: path)
+        case .directory:
+            throw GranaryError(.wrongFile, "expected a regular file, found a directory", path: path)
         case nil: throw GranaryError(.notFound, "expected a file", path: path)
         }
     }
@@ -142,7 +149,8 @@ private final class MemoryFile: WritableFile {
         try bytes.withLock { bytes throws(GranaryError) in
             guard count >= 0, offset <= bytes.count, count <= bytes.count - Int(offset) else {
                 throw GranaryError(
-                    .truncated, "expected \(count) bytes, found a file of \(bytes.count)", path: path, byteOffset: offset)
+                    .truncated, "expected \(count) bytes, found a file of \(bytes.count)", path: path,
+                    byteOffset: offset)
             }
             return Array(bytes[Int(offset)..<Int(offset) + count])
         }

@@ -20,7 +20,10 @@ public struct PosixFileSystem: FileSystem {
     public func openForReading(_ path: String) throws(GranaryError) -> any ReadableFile {
         // Without blocking: a pipe in the place of a file must not hang the process.
         let file = PosixFile(path, try SystemCalls.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
-        guard SystemCalls.fileStatus(try SystemCalls.status(descriptor: file.descriptor, path: path)).kind == .file else {
+        guard
+            SystemCalls.fileStatus(try SystemCalls.status(descriptor: file.descriptor, path: path)).kind
+                == .file
+        else {
             throw GranaryError(.wrongFile, "expected a regular file", path: path)
         }
         return file
@@ -28,7 +31,9 @@ public struct PosixFileSystem: FileSystem {
 
     public func rename(_ path: String, to target: String) throws(GranaryError) {
         let number = unsafe granary_rename_no_replace(path, target)
-        guard number == 0 else { throw SystemCalls.error("rename", number, path: number == EEXIST ? target : path) }
+        guard number == 0 else {
+            throw SystemCalls.error("rename", number, path: number == EEXIST ? target : path)
+        }
     }
 
     public func link(_ path: String, to target: String) throws(GranaryError) {
@@ -48,7 +53,9 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func list(_ directory: String) throws(GranaryError) -> [String] {
-        guard let stream = unsafe opendir(directory) else { throw SystemCalls.error("opendir", errno, path: directory) }
+        guard let stream = unsafe opendir(directory) else {
+            throw SystemCalls.error("opendir", errno, path: directory)
+        }
         defer { unsafe closedir(stream) }
         var names: [String] = []
         while true {
@@ -191,14 +198,17 @@ private final class PosixLock: FileLock {
         let descriptor = try SystemCalls.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         do throws(GranaryError) {
             let status = SystemCalls.fileStatus(try SystemCalls.status(descriptor: descriptor, path: path))
-            guard status.kind == .file else { throw GranaryError(.wrongFile, "expected a regular file", path: path) }
+            guard status.kind == .file else {
+                throw GranaryError(.wrongFile, "expected a regular file", path: path)
+            }
             identity = status.identity
             let isFree = Self.held.withLock { [identity] in $0.insert(identity).inserted }
             guard isFree else { throw Self.locked(descriptor, path) }
             let number = granary_lock(descriptor)
             guard number == 0 else {
                 Self.held.withLock { [identity] in _ = $0.remove(identity) }
-                throw number == EAGAIN ? Self.locked(descriptor, path) : SystemCalls.error("lock", number, path: path)
+                throw number == EAGAIN
+                    ? Self.locked(descriptor, path) : SystemCalls.error("lock", number, path: path)
             }
         } catch {
             _ = SystemCalls.close(descriptor)
@@ -216,7 +226,9 @@ private final class PosixLock: FileLock {
 
     private static func locked(_ descriptor: Int32, _ path: String) -> GranaryError {
         var stamp = [UInt8](repeating: 0, count: 200)
-        let count = unsafe stamp.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        let count = unsafe stamp.withUnsafeMutableBytes {
+            unsafe pread(descriptor, $0.baseAddress, $0.count, 0)
+        }
         let holder = String(decoding: stamp.prefix(max(0, count)), as: UTF8.self)
         return GranaryError(.locked, "expected a free index, found it held by \(holder)", path: path)
     }

@@ -42,7 +42,8 @@ public final class DirectoryWriter {
         if isNew {
             try fileSystem.createDirectory(path)
         } else if let first = try fileSystem.list(path).first {
-            throw GranaryError(.alreadyExists, "expected an empty directory, found \(first) in it", path: path)
+            throw GranaryError(
+                .alreadyExists, "expected an empty directory, found \(first) in it", path: path)
         }
         var writer: DirectoryWriter?
         do throws(GranaryError) {
@@ -53,7 +54,8 @@ public final class DirectoryWriter {
             var none = empty
             none.generation = 0
             let new = DirectoryWriter(
-                path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash, previous: nil)
+                path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash,
+                previous: nil)
             writer = new
             _ = try new.commit { _ in }
             return new
@@ -68,7 +70,8 @@ public final class DirectoryWriter {
     ///
     /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but not write),
     ///   and what is wrong with the manifest or a file.
-    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter {
+    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
+    {
         // Before the lock, whose file must not be made in a directory that is none of ours.
         _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         let lock = try takeLock(fileSystem, path)
@@ -78,15 +81,18 @@ public final class DirectoryWriter {
             let (manifest, hash) = try IndexDirectory.latest(fileSystem: fileSystem, path: path)
             guard manifest.readOnlyCompatibleFlags == 0 else {
                 throw GranaryError(
-                    .unsupported, "the index uses features that this version can read but not write", path: path)
+                    .unsupported, "the index uses features that this version can read but not write",
+                    path: path)
             }
             for file in manifest.files {
-                _ = try Container.open(fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
+                _ = try Container.open(
+                    fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
             }
             let writer = DirectoryWriter(
                 path: path, fileSystem: fileSystem, lock: lock, manifest: manifest, hash: hash,
                 previous: manifest.generation > 1
-                    ? try? IndexDirectory.read(manifest.generation - 1, fileSystem: fileSystem, path: path).manifest : nil)
+                    ? try? IndexDirectory.read(manifest.generation - 1, fileSystem: fileSystem, path: path)
+                        .manifest : nil)
             try writer.removeLeftovers()
             return writer
         } catch {
@@ -132,7 +138,9 @@ public final class DirectoryWriter {
     /// Removes the index: manifests first, so that no crash leaves one whose files are gone.
     public func destroy() {
         let names = (try? fileSystem.list(path)) ?? []
-        for name in names where Manifest.generation(ofFileName: name) != nil { try? fileSystem.unlink("\(path)/\(name)") }
+        for name in names where Manifest.generation(ofFileName: name) != nil {
+            try? fileSystem.unlink("\(path)/\(name)")
+        }
         for name in names where Self.isDisposable(name) { try? fileSystem.unlink("\(path)/\(name)") }
         try? fileSystem.unlink("\(path)/\(Self.lockName)")
         close()
@@ -172,7 +180,9 @@ public final class DirectoryWriter {
                 throw error
             }
             if error.code == .alreadyExists {
-                throw poisoned(GranaryError(.alreadyExists, "another writer has made generation \(generation)", path: path))
+                throw poisoned(
+                    GranaryError(
+                        .alreadyExists, "another writer has made generation \(generation)", path: path))
             }
             throw uncertain(generation, error)
         }
@@ -186,7 +196,8 @@ public final class DirectoryWriter {
     private func uncertain(_ generation: UInt64, _ cause: GranaryError) -> GranaryError {
         poisoned(
             GranaryError(
-                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)", path: path,
+                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)",
+                path: path,
                 systemError: cause.systemError))
     }
 
@@ -202,7 +213,8 @@ public final class DirectoryWriter {
     private func check() throws(GranaryError) {
         if let poison {
             throw GranaryError(
-                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)", path: path,
+                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",
+                path: path,
                 systemError: poison.systemError)
         }
     }
@@ -217,7 +229,9 @@ public final class DirectoryWriter {
     private func remove(_ old: Manifest) {
         try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
         let retained = retainedNames
-        for file in old.files where !retained.contains(file.name) { try? fileSystem.unlink("\(path)/\(file.name)") }
+        for file in old.files where !retained.contains(file.name) {
+            try? fileSystem.unlink("\(path)/\(file.name)")
+        }
     }
 
     private func removeLeftovers() throws(GranaryError) {
@@ -239,7 +253,9 @@ public final class DirectoryWriter {
         return parts[1] == "tmp" || FileKind.allCases.contains { "\($0)" == parts[1] }
     }
 
-    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> any FileLock {
+    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError)
+        -> any FileLock
+    {
         try fileSystem.lock("\(path)/\(lockName)", stamp: SystemCalls.processStamp())
     }
 }
