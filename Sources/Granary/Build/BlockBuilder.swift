@@ -14,8 +14,9 @@ struct ListBlocks: Sendable {
 
 /// Cuts posting lists into blocks of similar documents and summarises each block.
 ///
-/// Source: clustering around random documents and energy-preserving summaries, Seismic (SIGIR 2024), sections 4.2 and
-/// 4.3. A summary here is a blend of maximum and mean: it ranks blocks with a quarter fewer rows to score.
+/// Source: clustering around random documents and energy-preserving summaries, Seismic (SIGIR 2024), sections
+/// 4.2 and 4.3. A summary here is a blend of maximum and mean: it ranks blocks with a quarter fewer rows to
+/// score.
 struct BlockBuilder {
     let rows: EncodedRows
     let selection: PostingSelection

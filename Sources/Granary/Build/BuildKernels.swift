@@ -41,8 +41,8 @@ import GranaryStorage
         var entries: Int
     }
 
-    /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed), and counts
-    /// what it stores. Returns nil when the row has too many entries.
+    /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed),
+    /// and counts what it stores. Returns nil when the row has too many entries.
     func makeRow(
         type: WeightType, local: [UInt32], steps: [Float], ids: Span<UInt32>, weights: Span<Float>,
         row: inout [UInt8], fine: inout [UInt8], statistics: inout RowStatistics
@@ -52,8 +52,8 @@ import GranaryStorage
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
         var entries: UInt32 = 0
         let cType = granary_weight_type(rawValue: UInt32(type.rawValue))
-        // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below local.count,
-        // which this process gave out itself; every local number is below `components`.
+        // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below
+        // local.count, which this process gave out itself; every local number is below `components`.
         let length = unsafe ids.withUnsafeBufferPointer { ids in
             unsafe weights.withUnsafeBufferPointer { weights in
                 unsafe statistics.histogram.withUnsafeMutableBufferPointer { histogram in

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// The rows of a segment under construction in their stored form, in order of insertion, mapped from temporary files.
+/// The rows of a segment under construction in their stored form, in order of insertion, mapped from
+/// temporary files.
 struct EncodedRows: Sendable {
     let type: WeightType
     let components: UInt32

@@ -2,7 +2,8 @@ import GranaryStorage
 
 /// The payloads of a segment under construction: compressed in blocks and spilled to disk as they come.
 struct PayloadSpill: ~Copyable {
-    /// Where one document's payload is: a block, and bytes of it before compression. `block` is `UInt32.max` for none.
+    /// Where one document's payload is: a block, and bytes of it before compression. `block` is `UInt32.max`
+    /// for none.
     struct Position: Sendable {
         var block: UInt32 = .max
         var offset: UInt32 = 0

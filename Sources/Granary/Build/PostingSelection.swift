@@ -1,7 +1,8 @@
 import GranaryStorage
 
-/// The postings that lists keep: for each local component the documents (by number of insertion) with a weight above a
-/// global threshold, and for each document at least its strongest few (so that it can be found at all).
+/// The postings that lists keep: for each local component the documents (by number of insertion) with a
+/// weight above a global threshold, and for each document at least its strongest few (so that it can be found
+/// at all).
 ///
 /// Source: static pruning by a global threshold, Seismic (SIGIR 2024); the floor is ours (`postingsFloor`).
 struct PostingSelection {

@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// The vectors of a segment under construction, in order of insertion, as they came: local numbers and steps are known
-/// only when all have been seen. On disk, so that memory does not grow with the segment.
+/// The vectors of a segment under construction, in order of insertion, as they came: local numbers and steps
+/// are known only when all have been seen. On disk, so that memory does not grow with the segment.
 struct RowSpill: ~Copyable {
     private var file: TemporaryFile
     private(set) var rowCount = 0

@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what goes by
-/// document, then the calibration, which searches what has been written.
+/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what
+/// goes by document, then the calibration, which searches what has been written.
 struct SegmentAssembly {
     private let context: BuildContext
     private let rows: EncodedRows
@@ -87,8 +87,8 @@ struct SegmentAssembly {
         number()
     }
 
-    /// Numbers the documents so that those of one block lie together: by the block of the strongest component, then by
-    /// insertion.
+    /// Numbers the documents so that those of one block lie together: by the block of the strongest
+    /// component, then by insertion.
     private mutating func number() {
         let order = homes
         rowOf = (0..<UInt32(rows.count)).sorted {

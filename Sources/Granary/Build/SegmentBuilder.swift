@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// Documents on their way into one segment: vectors and payloads are spilled to temporary files as they come; only a few
-/// dozen bytes a document stay in memory.
+/// Documents on their way into one segment: vectors and payloads are spilled to temporary files as they come;
+/// only a few dozen bytes a document stay in memory.
 struct SegmentBuilder: ~Copyable {
     let context: BuildContext
     private var table = ComponentTable()
@@ -25,12 +25,13 @@ struct SegmentBuilder: ~Copyable {
     /// Documents that would be written now.
     var documentCount: Int { spill.rowCount - replaced.count }
 
-    /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared with.
+    /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared
+    /// with.
     var estimatedMemoryBytes: Int {
         let postings =
             context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
-        // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an entry while
-        // they are mapped; 18 bytes for each posting while lists are made.
+        // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
+        // entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
             + table.memoryBytes
     }

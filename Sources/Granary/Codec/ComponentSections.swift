@@ -1,9 +1,10 @@
 import GranaryStorage
 
-/// The sections that tell which components a segment has: its own numbers (local, dense, most frequent first) to
-/// components, back, and to tokens where the index has a vocabulary.
+/// The sections that tell which components a segment has: its own numbers (local, dense, most frequent first)
+/// to components, back, and to tokens where the index has a vocabulary.
 enum ComponentSections {
-    /// Lookup is an array by component when that is at most this many times larger than the components themselves.
+    /// Lookup is an array by component when that is at most this many times larger than the components
+    /// themselves.
     private static let directFactor = 4
     /// Codecs of the lookup section.
     static let directCodec: UInt16 = 1
@@ -85,7 +86,8 @@ struct ComponentNames: Sendable {
         return Int(local) < words.count ? words[Int(local)] : nil
     }
 
-    /// The local number of a component, if the segment has it. Complexity: O(1), or O(log n) for scattered components.
+    /// The local number of a component, if the segment has it. Complexity: O(1), or O(log n) for scattered
+    /// components.
     func local(of component: UInt32) -> UInt32? {
         let words = Kernels.words(lookup.bytes)
         let found: UInt32

@@ -17,7 +17,8 @@ enum Compression {
         case .lz4: bound = Int(LZ4_compressBound(Int32(truncatingIfNeeded: bytes.count)))
         }
         var length = 0
-        // SAFETY: the output has the bound that the library names for this input; what it did not fill is dropped.
+        // SAFETY: the output has the bound that the library names for this input; what it did not fill is
+        // dropped.
         let out = unsafe [UInt8](unsafeUninitializedCapacity: bound) { out, filled in
             unsafe bytes.withUnsafeBytes { bytes in
                 switch method {
@@ -52,7 +53,8 @@ enum Compression {
             throw fail("expected a block of up to \(largestBlock) bytes, found \(count)")
         }
         var length = -1
-        // SAFETY: both libraries are told the room in `out` and the length of the input, and are made for hostile input.
+        // SAFETY: both libraries are told the room in `out` and the length of the input, and are made for
+        // hostile input.
         let out = unsafe [UInt8](unsafeUninitializedCapacity: count) { out, filled in
             unsafe bytes.withUnsafeBytes { bytes in
                 switch method {

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// How a key is stored: a byte 0 and the UTF-8 of a string, or a byte 1 and a number's 8 bytes, little-endian.
+/// How a key is stored: a byte 0 and the UTF-8 of a string, or a byte 1 and a number's 8 bytes,
+/// little-endian.
 extension DocumentKey {
     /// The stored bytes.
     ///
@@ -36,8 +37,8 @@ extension DocumentKey {
     }
 }
 
-/// What the table of keys is sorted by: 64 bits of a strong hash, so that equal hashes are next to impossible by chance;
-/// the bytes are compared all the same.
+/// What the table of keys is sorted by: 64 bits of a strong hash, so that equal hashes are next to impossible
+/// by chance; the bytes are compared all the same.
 struct KeyHash: Hashable, Comparable, Sendable {
     let full: Identifier128
     /// The part that is stored.

@@ -3,7 +3,8 @@ import GranaryStorage
 
 /// The door to the C kernels: every call that passes pointers to them stands here.
 ///
-/// Each function checks what its kernel relies on (lengths of tables and outputs); the kernels check the rows.
+/// Each function checks what its kernel relies on (lengths of tables and outputs); the kernels check the
+/// rows.
 enum Kernels {
     /// The best instruction set of this processor: 0 scalar, 1 AVX2. All give the same bits.
     static let bestLevel = granary_rows_best_level()
@@ -16,7 +17,8 @@ enum Kernels {
     /// What a log code's value must be multiplied with: the table of a query carries it.
     static let logScale: Float = 0x1p112
 
-    /// Scores the first `count` of some rows into `scores`; returns how many were malformed (their score is 0).
+    /// Scores the first `count` of some rows into `scores`; returns how many were malformed (their score is
+    /// 0).
     static func score(
         _ rows: borrowing RowsView, table: [Float], ordinals: [UInt32], count: Int,
         into scores: inout [Float],
@@ -84,7 +86,8 @@ enum Kernels {
         }
     }
 
-    /// The entries of a row: local components and codes, padding and bridges (code 0) included, and the row's shift.
+    /// The entries of a row: local components and codes, padding and bridges (code 0) included, and the row's
+    /// shift.
     static func decode(_ rows: borrowing RowsView, ordinal: UInt32) -> (
         components: [UInt32], codes: [UInt8], shift: UInt8
     )? {
@@ -104,15 +107,15 @@ enum Kernels {
         return count < 0 ? nil : (components, codes, shift)
     }
 
-    /// Adds the documents of a posting block that `visited` does not know to it and to `fresh` from `count` on.
-    /// Returns their number, or nil for a malformed block.
+    /// Adds the documents of a posting block that `visited` does not know to it and to `fresh` from `count`
+    /// on. Returns their number, or nil for a malformed block.
     static func candidates(
         ofBlock block: RawSpan, documents: UInt32, visited: inout [UInt32], into fresh: inout [UInt32],
         at count: Int
     ) -> Int? {
         guard visited.count.nonzeroBitCount == 1, fresh.count >= count + 255 else { return nil }
-        // SAFETY: the mask keeps slots below visited.count, a power of two; a block has at most 255 documents and
-        // there is room for them; the kernel stays inside the block's bytes.
+        // SAFETY: the mask keeps slots below visited.count, a power of two; a block has at most 255 documents
+        // and there is room for them; the kernel stays inside the block's bytes.
         let added = unsafe block.withUnsafeBytes { block in
             unsafe visited.withUnsafeMutableBufferPointer { visited in
                 unsafe fresh.withUnsafeMutableBufferPointer { fresh in
@@ -129,7 +132,8 @@ enum Kernels {
     /// The 32-bit words of a section. Empty when it is not aligned or has a broken word at its end.
     @_lifetime(copy bytes)
     static func words(_ bytes: RawSpan) -> Span<UInt32> {
-        // SAFETY: the cast needs whole words on their alignment; both are checked, and the empty span is neither.
+        // SAFETY: the cast needs whole words on their alignment; both are checked, and the empty span is
+        // neither.
         let aligned = unsafe bytes.withUnsafeBytes {
             UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0
         }
@@ -176,7 +180,8 @@ enum Kernels {
         }
     }
 
-    /// Calls `body` with the C form of rows, the rest of their weights and their steps, valid during the call.
+    /// Calls `body` with the C form of rows, the rest of their weights and their steps, valid during the
+    /// call.
     @unsafe static func withSource<Result>(
         _ rows: borrowing RowsView, _ fine: borrowing FineView, _ steps: Span<Float>,
         _ body: (granary_row_source) -> Result

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// The payloads of a segment, mapped: compressed blocks, a directory of them, and a position in a block by ordinal.
+/// The payloads of a segment, mapped: compressed blocks, a directory of them, and a position in a block by
+/// ordinal.
 struct PayloadReader: Sendable {
     private let blocks: Section
     private let directory: Section

@@ -95,7 +95,8 @@ public enum VerificationLevel: String, Sendable, CaseIterable {
 extension Snapshot {
     /// Checks the files of this generation.
     ///
-    /// - Throws: the first fault, with file, section and offset; `cancelled`. Complexity: reads everything once (full).
+    /// - Throws: the first fault, with file, section and offset; `cancelled`. Complexity: reads everything
+    ///   once (full).
     public func verify(
         _ level: VerificationLevel, progress: (@Sendable (Progress) -> Void)? = nil,
         cancellation: Cancellation? = nil

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// Adds, replaces and deletes documents, and publishes them with `commit`. Holds the index's lock until it is closed.
+/// Adds, replaces and deletes documents, and publishes them with `commit`. Holds the index's lock until it is
+/// closed.
 ///
 /// Not for several threads at once: it is not `Sendable`.
 public final class IndexWriter {
@@ -75,8 +76,8 @@ public final class IndexWriter {
 
     /// Adds a document; one with the same id is replaced.
     ///
-    /// - Throws: `invalidArgument` (id, or a vector that does not go with the vocabulary), `tooLarge`, `cancelled`, and
-    ///   errors of writing. After an error of writing, `rollback` or `close`.
+    /// - Throws: `invalidArgument` (id, or a vector that does not go with the vocabulary), `tooLarge`,
+    ///   `cancelled`, and errors of writing. After an error of writing, `rollback` or `close`.
     public func upsert(_ document: Document) throws(GranaryError) {
         try check()
         let key = try document.id.encoded()
@@ -108,12 +109,13 @@ public final class IndexWriter {
         _ = builder?.remove(hash: hash)
     }
 
-    /// Publishes everything since the last commit. When it returns, that survives a crash of the process and of the
-    /// system on a file system that honours fsync.
+    /// Publishes everything since the last commit. When it returns, that survives a crash of the process and
+    /// of the system on a file system that honours fsync.
     ///
-    /// - Parameter userData: bytes of the caller's own, up to 1 MiB, stored with the generation; nil keeps those of the
-    ///   last one.
-    /// - Throws: `diskFull` (nothing is published, the writer can go on), `commitUncertain`, `writerPoisoned`, `cancelled`.
+    /// - Parameter userData: bytes of the caller's own, up to 1 MiB, stored with the generation; nil keeps
+    ///   those of the last one.
+    /// - Throws: `diskFull` (nothing is published, the writer can go on), `commitUncertain`,
+    ///   `writerPoisoned`, `cancelled`.
     public func commit(userData: [UInt8]? = nil) throws(GranaryError) -> CommitReceipt {
         try check()
         try flush()

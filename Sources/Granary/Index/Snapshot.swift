@@ -53,8 +53,10 @@ public final class Snapshot: Sendable {
 
     /// The best documents for a query: highest score first, ties by insertion.
     ///
-    /// A hit is a live document that shares a component with the query. Synchronous: page faults block the calling thread.
-    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged bytes.
+    /// A hit is a live document that shares a component with the query. Synchronous: page faults block the
+    /// calling thread.
+    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged
+    ///   bytes.
     public func search(_ query: Query) throws(GranaryError) -> [Hit] {
         var statistics = SearchStatistics()
         return try search(query, statistics: &statistics)
@@ -114,7 +116,8 @@ public final class Snapshot: Sendable {
 
     // MARK: Documents
 
-    /// The scores of given documents, in their order; nil where there is no such document. Not sharing a component gives 0.
+    /// The scores of given documents, in their order; nil where there is no such document. Not sharing a
+    /// component gives 0.
     ///
     /// - Throws: `invalidArgument` for an id that cannot be one, `corrupt` for damaged bytes.
     public func score(_ query: SparseVector, ids: [DocumentKey]) throws(GranaryError) -> [Float?] {

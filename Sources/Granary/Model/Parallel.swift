@@ -6,8 +6,8 @@ enum Parallel {
     /// The cores of this machine.
     static let coreCount = Processor.coreCount
 
-    /// Calls `body` once for each number below `count`, in ascending order of start, on up to `threads` threads; each
-    /// thread has a state of its own. The first error stops the rest and is thrown.
+    /// Calls `body` once for each number below `count`, in ascending order of start, on up to `threads`
+    /// threads; each thread has a state of its own. The first error stops the rest and is thrown.
     static func forEach<State>(
         count: Int, threads: Int, state makeState: @Sendable () throws(GranaryError) -> State,
         body: @Sendable (inout State, Int) throws(GranaryError) -> Void

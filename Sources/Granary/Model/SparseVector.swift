@@ -1,7 +1,7 @@
 /// A sparse vector: components (or tokens) with positive weights, in ascending order, each at most once.
 ///
-/// Components are numbers of the caller's vocabulary; tokens are its words, which an index turns into components.
-/// One vector uses one of the two. Source: the output of a learned sparse encoder such as SPLADE.
+/// Components are numbers of the caller's vocabulary; tokens are its words, which an index turns into
+/// components. One vector uses one of the two. Source: the output of a learned sparse encoder such as SPLADE.
 public struct SparseVector: Sendable, Hashable {
     /// What to do with a component that appears twice in one vector.
     public enum Duplicates: String, Sendable, CaseIterable {
@@ -37,8 +37,9 @@ public struct SparseVector: Sendable, Hashable {
 
     /// Makes a vector of numbered components, in any order. Zero weights are dropped.
     ///
-    /// - Throws: `invalidWeight` for a weight that is not in 0...65504, `duplicateComponent`, `invalidArgument`
-    ///   when the two arrays differ in length. Complexity: O(n log n), O(n) when already in order.
+    /// - Throws: `invalidWeight` for a weight that is not in 0...65504, `duplicateComponent`,
+    ///   `invalidArgument` when the two arrays differ in length. Complexity: O(n log n), O(n) when already in
+    ///   order.
     public init(
         components: [UInt32], weights: [Float], duplicates: Duplicates = .reject
     ) throws(GranaryError) {

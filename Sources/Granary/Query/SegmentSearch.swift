@@ -1,10 +1,10 @@
 import GranaryStorage
 
-/// The search of one segment. Light scores come from the 8-bit codes of rows and summaries; the documents that may be
-/// among the best k are then scored by their full weights.
+/// The search of one segment. Light scores come from the 8-bit codes of rows and summaries; the documents
+/// that may be among the best k are then scored by their full weights.
 ///
-/// Source: Seismic (SIGIR 2024) for blocks, summaries and forward rows; ours: lists chosen by mass, blocks best first
-/// over all lists with a true stop, rows scored in groups after touching them all.
+/// Source: Seismic (SIGIR 2024) for blocks, summaries and forward rows; ours: lists chosen by mass, blocks
+/// best first over all lists with a true stop, rows scored in groups after touching them all.
 struct SegmentSearch: ~Escapable {
     private let segment: SegmentReader
     private let number: Int32
@@ -15,8 +15,9 @@ struct SegmentSearch: ~Escapable {
     private let steps: Span<Float>
     private let postings: RawSpan
 
-    /// Documents whose light score is below this share of the k-th best light score are not scored in full. Codes round
-    /// down by up to 1/9, much the same for all documents; measured in `Tools/granary-bench/RESULTS.md`.
+    /// Documents whose light score is below this share of the k-th best light score are not scored in full.
+    /// Codes round down by up to 1/9, much the same for all documents; measured in
+    /// `Tools/granary-bench/RESULTS.md`.
     private static let finalistShare: Float = 0.96
     /// Documents scored at a time.
     private static let batch = 64
@@ -45,8 +46,8 @@ struct SegmentSearch: ~Escapable {
         if query.locals.isEmpty { return }
         fillTables(&scratch)
         defer { clearTables(&scratch) }
-        // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal); sums in
-        // another order differ by less than 1e-4.
+        // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal);
+        // sums in another order differ by less than 1e-4.
         let factor: Float = rows.isLinear ? 1.0001 : 1.1252
         let slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
         let total = UInt32(segment.documentCount)
@@ -112,7 +113,8 @@ struct SegmentSearch: ~Escapable {
 
     /// Enters the best documents found through the blocks that `settings` choose.
     ///
-    /// - Returns: whether every document that shares a component with the query was reached, provided `top` is not full.
+    /// - Returns: whether every document that shares a component with the query was reached, provided `top`
+    ///   is not full.
     func search(
         k: Int, settings: SearchSettings, into top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
@@ -129,7 +131,8 @@ struct SegmentSearch: ~Escapable {
         return plan.isExhaustive
     }
 
-    /// Scores the summaries of the chosen lists; the blocks that have any score are in `scratch.ordered`, best first.
+    /// Scores the summaries of the chosen lists; the blocks that have any score are in `scratch.ordered`,
+    /// best first.
     private func estimateBlocks(
         _ plan: ListPlan, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) {

@@ -1,7 +1,8 @@
 import GranaryStorage
 
 extension SegmentReader {
-    /// Checks what checksums cannot: that rows, blocks, keys and payloads say what they may say and agree with each other.
+    /// Checks what checksums cannot: that rows, blocks, keys and payloads say what they may say and agree
+    /// with each other.
     ///
     /// - Throws: `corrupt` naming section and element; `cancelled`. Complexity: reads the segment once.
     func verifyContents(_ progress: BuildProgress) throws(GranaryError) {

@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached it on
-/// documents used as queries. Stored in the segment; see `Formats/segment.md`.
+/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached
+/// it on documents used as queries. Stored in the segment; see `Formats/segment.md`.
 struct Calibration: Sendable {
     /// One recall and the settings that reached it.
     struct Row: Sendable, Equatable {
@@ -83,9 +83,10 @@ struct Calibration: Sendable {
 
     // MARK: Measuring
 
-    /// Measures a segment: queries made of documents chosen at random (some of their components, with other weights) are
-    /// searched exactly and with
-    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is kept.
+    /// Measures a segment: queries made of documents chosen at random (some of their components, with other
+    /// weights) are searched exactly and with
+    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is
+    /// kept.
     ///
     /// Costs are counts, not times: the same segment always gets the same table.
     static func measure(
@@ -109,7 +110,8 @@ struct Calibration: Sendable {
                 cost[setting] += outcome[setting].cost
             }
         }
-        // Asked for r, what is promised is r on queries never seen: a margin of one standard error of the sample.
+        // Asked for r, what is promised is r on queries never seen: a margin of one standard error of the
+        // sample.
         let samples = Double(max(1, measured.count * k))
         var rows: [Row] = []
         for target in recalls {
@@ -141,8 +143,9 @@ struct Calibration: Sendable {
             let strongest = entries.weights.indices.sorted {
                 (entries.weights[$0], entries.components[$1]) > (entries.weights[$1], entries.components[$0])
             }
-            // A query shares a part of a document's components, and with other weights: the strongest ones alone, with
-            // the document's own weights, would make queries that are far too easy (recall 0.72 where 0.9 was asked).
+            // A query shares a part of a document's components, and with other weights: the strongest ones
+            // alone, with the document's own weights, would make queries that are far too easy (recall 0.72
+            // where 0.9 was asked).
             var pairs: [(UInt32, Float)] = []
             for position in strongest.prefix(3 * length).shuffled(using: &generator).prefix(length) {
                 guard let component = segment.names.component(entries.components[position]) else { continue }
@@ -163,7 +166,8 @@ struct Calibration: Sendable {
         return exponential(sum * 0.35)
     }
 
-    /// e to the power of x, |x| below 2, near enough and by squaring: no library's rounding decides what is stored.
+    /// e to the power of x, |x| below 2, near enough and by squaring: no library's rounding decides what is
+    /// stored.
     private static func exponential(_ x: Float) -> Float {
         var power: Float = 1 + x / 256
         for _ in 0..<8 { power *= power }

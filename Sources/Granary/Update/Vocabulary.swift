@@ -1,8 +1,8 @@
 import GranaryStorage
 import Synchronization
 
-/// The tokens of an index and their components, as its writer knows them: those of all segments, and new ones in order of
-/// appearance. Shared with the building threads, which ask for tokens while the writer waits.
+/// The tokens of an index and their components, as its writer knows them: those of all segments, and new ones
+/// in order of appearance. Shared with the building threads, which ask for tokens while the writer waits.
 final class Vocabulary: Sendable {
     private struct State {
         var componentOf: [String: UInt32] = [:]
@@ -63,7 +63,8 @@ final class Vocabulary: Sendable {
 
     /// A document's vector by ascending component; new tokens get components.
     ///
-    /// - Throws: `invalidArgument` when the index names its components and the vector does not, or the other way round.
+    /// - Throws: `invalidArgument` when the index names its components and the vector does not, or the other
+    ///   way round.
     func resolve(_ vector: SparseVector) throws(GranaryError) -> ([UInt32], [Float]) {
         switch vector.entries {
         case .components(let components, let weights):

@@ -1,4 +1,5 @@
-/// Streams one data file: sections one after the other, checksums and table at the end. Not for several threads.
+/// Streams one data file: sections one after the other, checksums and table at the end. Not for several
+/// threads.
 ///
 /// A file that is not finished is removed with its writer.
 public final class ContainerWriter {

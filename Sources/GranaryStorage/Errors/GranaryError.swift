@@ -1,4 +1,5 @@
-/// The one error of the engine: a stable code to decide by, a sentence for people, and where it applies the place.
+/// The one error of the engine: a stable code to decide by, a sentence for people, and where it applies the
+/// place.
 ///
 /// Codes are never renumbered; new ones are added. Compare `code`, never `message`.
 public struct GranaryError: Error, Sendable, Equatable {

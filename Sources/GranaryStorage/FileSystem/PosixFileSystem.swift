@@ -184,8 +184,9 @@ private final class PosixFile: WritableFile {
     }
 }
 
-/// A kernel lock of an open file description: it ends with its process, however that ends, and closing another descriptor
-/// of the file does not drop it. Locks of one process do not see each other, so a table of this process does that.
+/// A kernel lock of an open file description: it ends with its process, however that ends, and closing
+/// another descriptor of the file does not drop it. Locks of one process do not see each other, so a table of
+/// this process does that.
 private final class PosixLock: FileLock {
     private static let held = Mutex<Set<FileStatus.Identity>>([])
 

@@ -126,7 +126,8 @@ enum SystemCalls {
         (max(0, range.lowerBound) / pageBytes * pageBytes, min(count, range.upperBound))
     }
 
-    /// Random bits of the kernel, mixed with the time and the process so that two never agree even where it fails.
+    /// Random bits of the kernel, mixed with the time and the process so that two never agree even where it
+    /// fails.
     static func randomIdentifier() -> Identifier128 {
         var generator = SystemRandomNumberGenerator()
         return Identifier128(

@@ -1,7 +1,7 @@
 /// An index directory in the hands of its one writer: the lock and the commit protocol.
 ///
-/// The order of a commit is the whole of its safety: data files are durable before it begins; directory, manifest,
-/// rename, directory follow, and only then is it acknowledged. Not for several threads at once.
+/// The order of a commit is the whole of its safety: data files are durable before it begins; directory,
+/// manifest, rename, directory follow, and only then is it acknowledged. Not for several threads at once.
 public final class DirectoryWriter {
     /// The directory.
     public let path: String
@@ -34,7 +34,8 @@ public final class DirectoryWriter {
     /// Makes an index: an empty first generation.
     ///
     /// - Parameter path: a directory that is absent or empty.
-    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made is removed.
+    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made
+    ///   is removed.
     public static func create(
         fileSystem: any FileSystem, path: String, schema: [UInt8]
     ) throws(GranaryError) -> DirectoryWriter {
@@ -68,8 +69,8 @@ public final class DirectoryWriter {
 
     /// Takes an index for writing, checks the structure of every file, and removes what a crash has left.
     ///
-    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but not write),
-    ///   and what is wrong with the manifest or a file.
+    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but
+    ///   not write), and what is wrong with the manifest or a file.
     public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
     {
         // Before the lock, whose file must not be made in a directory that is none of ours.
@@ -109,8 +110,9 @@ public final class DirectoryWriter {
     /// Publishes the next generation. Its new files are finished (and so durable) already.
     ///
     /// - Parameter change: makes the next generation of this one.
-    /// - Throws: `diskFull` and `tooLarge` (nothing is published, the writer stays usable), `commitUncertain` (the outcome
-    ///   is unknown), and others that poison the writer: nothing is removed then, since the system's word is in doubt.
+    /// - Throws: `diskFull` and `tooLarge` (nothing is published, the writer stays usable), `commitUncertain`
+    ///   (the outcome is unknown), and others that poison the writer: nothing is removed then, since the
+    ///   system's word is in doubt.
     public func commit(_ change: (inout Manifest) -> Void) throws(GranaryError) -> Manifest {
         try check()
         var next = manifest
@@ -225,7 +227,8 @@ public final class DirectoryWriter {
         Set((manifest.files + (previous?.files ?? [])).map(\.name))
     }
 
-    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next opening.
+    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next
+    /// opening.
     private func remove(_ old: Manifest) {
         try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
         let retained = retainedNames
@@ -245,8 +248,8 @@ public final class DirectoryWriter {
         }
     }
 
-    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours. Other names
-    /// are not ours to remove.
+    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours.
+    /// Other names are not ours to remove.
     private static func isDisposable(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, Identifier128(hex: String(parts[0])) != nil else { return false }
