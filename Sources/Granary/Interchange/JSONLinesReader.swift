@@ -15,18 +15,15 @@ public final class JSONLinesReader {
         public var maximumLineBytes: Int
         /// Whether the names in `vector` are components in decimal rather than tokens.
         public var hasDecimalTokens: Bool
-        /// The id of the first row, where lines have none.
-        public var firstRow: UInt64
 
         /// Makes options.
         public init(
             duplicates: SparseVector.Duplicates = .reject, maximumLineBytes: Int = 16 << 20,
-            hasDecimalTokens: Bool = false, firstRow: UInt64 = 0
+            hasDecimalTokens: Bool = false
         ) {
             self.duplicates = duplicates
             self.maximumLineBytes = maximumLineBytes
             self.hasDecimalTokens = hasDecimalTokens
-            self.firstRow = firstRow
         }
     }
 
@@ -38,8 +35,8 @@ public final class JSONLinesReader {
     public var length: UInt64 { lines.length }
     /// Bytes read so far.
     public var bytesRead: UInt64 { lines.bytesRead }
-    /// Rows given so far.
-    public private(set) var rowCount: UInt64 = 0
+    /// The row that comes next, from 0: the id of a line without one. Files read as one collection go on counting.
+    public var nextRow: UInt64 = 0
     /// Rows whose `dense` member was passed over.
     public private(set) var ignoredDenseCount: UInt64 = 0
 
@@ -67,9 +64,8 @@ public final class JSONLinesReader {
                 if scanner.peek() == nil { continue }
                 var fields = DocumentLine()
                 try fields.read(&scanner)
-                let row = options.firstRow &+ rowCount
-                let document = try fields.document(row: row, bytes: line.buffer, options: options)
-                rowCount += 1
+                let document = try fields.document(row: nextRow, bytes: line.buffer, options: options)
+                nextRow &+= 1
                 if fields.hasDense { ignoredDenseCount += 1 }
                 return document
             } catch {
