@@ -10,8 +10,9 @@ struct SearchCommand: ParsableCommand {
         discussion: """
             Queries are lines of JSON or a .csr file, as documents of `build` are. Tokens that the index does not know add \
             nothing; a query that has no others gets no hits. Without --run and --json the hits are printed for people, \
-            with the text of their payloads. --run writes a TREC run. --json writes one object for each query: \
-            {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}.
+            with the text of their payloads. --json writes one object for each query: \
+            {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}. --run writes a TREC run, in which equal scores \
+            go down by the smallest float32 step, so that every tool sees the order of the hits: insertion.
 
             EXAMPLE
               granary search --index articles.index --queries questions.jsonl -k 3

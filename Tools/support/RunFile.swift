@@ -16,18 +16,21 @@ package struct RunEntry: Sendable, Equatable {
 }
 
 /// TREC runs: `query Q0 document rank score tag`, ranks from 1, nine significant digits, which bring a float32 back.
+///
+/// Evaluation tools sort by score and break ties each in its own way (trec_eval by document in descending order, MS MARCO's
+/// script in ascending order). So that all of them see the order of the hits, which is that of insertion where scores
+/// tie, no score is written twice: each is at least one float32 step below the one before.
 package enum RunFile {
-    /// The lines of one query: best score first, equal scores by document.
+    /// The lines of one query, in the order of its hits.
     ///
     /// - Throws: `invalidArgument` for an id with white space in it, which a run cannot say.
     package static func lines(query: DocumentKey, hits: [Hit]) throws(GranaryError) -> String {
         let name = try field(query)
-        var entries: [(document: String, score: Float)] = []
-        for hit in hits { entries.append((try field(hit.id), hit.score)) }
-        entries.sort { $0.score > $1.score || ($0.score == $1.score && isBefore($0.document, $1.document)) }
         var text = ""
-        for (position, entry) in entries.enumerated() {
-            text += "\(name) Q0 \(entry.document) \(position + 1) \(score(entry.score)) granary\n"
+        var above = Float.infinity
+        for (position, hit) in hits.enumerated() {
+            above = min(hit.score, above.nextDown)
+            text += "\(name) Q0 \(try field(hit.id)) \(position + 1) \(score(above)) granary\n"
         }
         return text
     }
