@@ -37,7 +37,8 @@ import Testing
             var total = SearchStatistics()
             for query in built.collection.queries {
                 var counted = SearchStatistics()
-                _ = try built.snapshot.search(Query(sparse: query, k: 10, recall: wanted), statistics: &counted)
+                _ = try built.snapshot.search(
+                    Query(sparse: query, k: 10, recall: wanted), statistics: &counted)
                 #expect(counted.lists > 0 && counted.summaries >= counted.blocks && counted.blocks > 0)
                 #expect(counted.lists <= query.count && counted.exactRows <= counted.rows)
                 total.rows += counted.rows
@@ -48,7 +49,8 @@ import Testing
         }
         #expect(costs == costs.sorted())
         var counted = SearchStatistics()
-        _ = try built.snapshot.search(Query(sparse: built.collection.queries[0], exact: true), statistics: &counted)
+        _ = try built.snapshot.search(
+            Query(sparse: built.collection.queries[0], exact: true), statistics: &counted)
         #expect(counted.rows >= 6000)
     }
 

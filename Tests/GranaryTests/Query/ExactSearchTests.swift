@@ -20,9 +20,12 @@ import Testing
     static let layouts: [Layout] = WeightType.allCases.flatMap { weights in
         [(1000, 10_000), (1, 10_000), (1, 170), (1000, 170), (120, 170)].map { exactBelow, segmentDocuments in
             Layout(
-                weights: weights, exactBelow: exactBelow, segmentDocuments: segmentDocuments, components: 300, stride: 1)
+                weights: weights, exactBelow: exactBelow, segmentDocuments: segmentDocuments, components: 300,
+                stride: 1)
         } + [
-            Layout(weights: weights, exactBelow: 1, segmentDocuments: 10_000, components: 300, stride: 14_000_000)
+            Layout(
+                weights: weights, exactBelow: 1, segmentDocuments: 10_000, components: 300, stride: 14_000_000
+            )
         ]
     }
 
@@ -33,7 +36,9 @@ import Testing
             collection.documents, schema: Schema(weights: layout.weights),
             options: .small(exactBelow: layout.exactBelow, segmentDocuments: layout.segmentDocuments))
         let snapshot = try test.index.snapshot()
-        #expect(snapshot.statistics().segments.count == (450 + layout.segmentDocuments - 1) / layout.segmentDocuments)
+        #expect(
+            snapshot.statistics().segments.count == (450 + layout.segmentDocuments - 1)
+                / layout.segmentDocuments)
         let reference = try BruteForce(stored: snapshot)
         for query in collection.queries {
             for k in [1, 10, 1000] {
@@ -72,7 +77,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [WeightType.float16, .float32]) func manySegmentsGiveTheBitsOfOne(_ weights: WeightType) throws {
+    @Test(arguments: [WeightType.float16, .float32]) func manySegmentsGiveTheBitsOfOne(_ weights: WeightType)
+        throws
+    {
         let collection = try Collection.random(documents: 500, components: 200, seed: 13)
         func snapshot(_ segmentDocuments: Int) throws -> Snapshot {
             try TestIndex(
@@ -97,7 +104,9 @@ import Testing
             components += [UInt32(number % 100), UInt32(200 + number % 7)]
             let weights = components.map { _ in random.float(0.01...3) }
             documents.append(
-                Document(id: .number(UInt64(number)), sparse: try SparseVector(components: components, weights: weights)))
+                Document(
+                    id: .number(UInt64(number)),
+                    sparse: try SparseVector(components: components, weights: weights)))
         }
         let test = try TestIndex(documents, options: .small(exactBelow: 1, calibrationQueries: 4))
         let snapshot = try test.index.snapshot()
@@ -105,13 +114,18 @@ import Testing
         let reference = try BruteForce(stored: snapshot)
         for number in stride(from: 0, to: 700, by: 50) {
             let query = try SparseVector(
-                components: [UInt32(number % 100), UInt32(200 + number % 7), UInt32(1000 + number * 100 + 37), 71_099],
+                components: [
+                    UInt32(number % 100), UInt32(200 + number % 7), UInt32(1000 + number * 100 + 37), 71_099,
+                ],
                 weights: [1, 0.3, 2, 0.7])
-            #expect(try snapshot.search(Query(sparse: query, k: 15, exact: true)) == reference.search(query, k: 15))
+            #expect(
+                try snapshot.search(Query(sparse: query, k: 15, exact: true))
+                    == reference.search(query, k: 15))
             let all = SearchSettings(listMass: 1, blockFactor: 0)
             let approximate = try snapshot.search(Query(sparse: query, k: 15, settings: all))
             #expect(approximate.first == reference.search(query, k: 1).first)
-            let hits = Dictionary(uniqueKeysWithValues: reference.search(query, k: 700).map { ($0.id, $0.score) })
+            let hits = Dictionary(
+                uniqueKeysWithValues: reference.search(query, k: 700).map { ($0.id, $0.score) })
             for hit in approximate { #expect(hits[hit.id] == hit.score) }
         }
         try snapshot.verify(.full)

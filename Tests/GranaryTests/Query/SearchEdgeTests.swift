@@ -23,7 +23,8 @@ import Testing
         let query = try SparseVector(components: [1], weights: [1])
         for k in [0, -1, Int.min] {
             #expect(code { _ = try snapshot.search(Query(sparse: query, k: k)) } == .invalidArgument)
-            #expect(code { _ = try snapshot.search(Query(sparse: query, k: k, exact: true)) } == .invalidArgument)
+            #expect(
+                code { _ = try snapshot.search(Query(sparse: query, k: k, exact: true)) } == .invalidArgument)
         }
     }
 
@@ -31,14 +32,17 @@ import Testing
         let snapshot = try Self.snapshot()
         let query = try SparseVector(components: [1], weights: [1])
         for recall in [0, -1, 1.01, .nan, .infinity] {
-            #expect(code { _ = try snapshot.search(Query(sparse: query, recall: recall)) } == .invalidArgument)
+            #expect(
+                code { _ = try snapshot.search(Query(sparse: query, recall: recall)) } == .invalidArgument)
         }
         let settings = [
             SearchSettings(listMass: -0.1), SearchSettings(listMass: 1.1), SearchSettings(listMass: .nan),
-            SearchSettings(blockFactor: -1), SearchSettings(blockFactor: .nan), SearchSettings(blockFactor: .infinity),
+            SearchSettings(blockFactor: -1), SearchSettings(blockFactor: .nan),
+            SearchSettings(blockFactor: .infinity),
         ]
         for setting in settings {
-            #expect(code { _ = try snapshot.search(Query(sparse: query, settings: setting)) } == .invalidArgument)
+            #expect(
+                code { _ = try snapshot.search(Query(sparse: query, settings: setting)) } == .invalidArgument)
         }
     }
 
@@ -57,7 +61,8 @@ import Testing
     @Test func aQueryOfUnknownComponentsOrNoneFindsNothing() throws {
         let snapshot = try Self.snapshot()
         for query in [
-            try SparseVector(components: [], weights: []), try SparseVector(components: [4_294_967_295], weights: [1]),
+            try SparseVector(components: [], weights: []),
+            try SparseVector(components: [4_294_967_295], weights: [1]),
             try SparseVector(components: [7000, 9_000_000], weights: [1, 65504]),
             try SparseVector(["unknown": 1, "words": 2]),
         ] {
@@ -141,7 +146,9 @@ import Testing
         }
     }
 
-    @Test(arguments: WeightType.allCases) func smallestWeightsAreFoundByExactSearch(_ weights: WeightType) throws {
+    @Test(arguments: WeightType.allCases) func smallestWeightsAreFoundByExactSearch(_ weights: WeightType)
+        throws
+    {
         // The smallest float16 is 2^-24: its code is 0, only the rest of the weight tells it.
         let tiny = Float(Float16.leastNonzeroMagnitude)
         let documents = try (0..<40).map {
@@ -149,12 +156,15 @@ import Testing
                 id: .number(UInt64($0)),
                 sparse: try SparseVector(components: [1], weights: [tiny * Float(1 + $0 % 20)]))
         }
-        let snapshot = try TestIndex(documents, schema: Schema(weights: weights), options: .small(exactBelow: 1))
-            .index.snapshot()
+        let snapshot = try TestIndex(
+            documents, schema: Schema(weights: weights), options: .small(exactBelow: 1)
+        )
+        .index.snapshot()
         let query = try SparseVector(components: [1], weights: [1])
         let reference = try BruteForce(stored: snapshot)
         for k in [1, 10, 100] {
-            #expect(try snapshot.search(Query(sparse: query, k: k, exact: true)) == reference.search(query, k: k))
+            #expect(
+                try snapshot.search(Query(sparse: query, k: k, exact: true)) == reference.search(query, k: k))
         }
     }
 }

@@ -9,7 +9,8 @@ public struct Collection: Sendable {
 
     /// Independent rows: components with frequencies that fall off, weights spread over four magnitudes.
     public static func random(
-        documents: Int, components: Int, entries: ClosedRange<Int> = 0...40, queries: Int = 20, stride: UInt32 = 1,
+        documents: Int, components: Int, entries: ClosedRange<Int> = 0...40, queries: Int = 20,
+        stride: UInt32 = 1,
         seed: UInt64
     ) throws(GranaryError) -> Collection {
         var random = TestRandom(seed: seed)

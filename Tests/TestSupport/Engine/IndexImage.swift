@@ -22,7 +22,8 @@ public enum IndexImage {
             let container = try Container.open(
                 fileSystem: source, directory: directory, record: record, index: manifest.index)
             let writer = try ContainerWriter(
-                fileSystem: target, directory: directory, kind: record.kind, index: manifest.index, id: record.id)
+                fileSystem: target, directory: directory, kind: record.kind, index: manifest.index,
+                id: record.id)
             for section in container.sections {
                 let copy = copy(section)
                 guard let bytes = change.map({ $0(place, section, copy) }) ?? copy else { continue }

@@ -48,8 +48,12 @@ public final class TestFileSystem: FileSystem {
     public func openForReading(_ path: String) throws(GranaryError) -> any ReadableFile {
         try base.openForReading(path)
     }
-    public func rename(_ path: String, to target: String) throws(GranaryError) { try base.rename(path, to: target) }
-    public func link(_ path: String, to target: String) throws(GranaryError) { try base.link(path, to: target) }
+    public func rename(_ path: String, to target: String) throws(GranaryError) {
+        try base.rename(path, to: target)
+    }
+    public func link(_ path: String, to target: String) throws(GranaryError) {
+        try base.link(path, to: target)
+    }
     public func unlink(_ path: String) throws(GranaryError) { try base.unlink(path) }
     public func createDirectory(_ path: String) throws(GranaryError) { try base.createDirectory(path) }
     public func removeDirectory(_ path: String) throws(GranaryError) { try base.removeDirectory(path) }

@@ -11,7 +11,9 @@ public struct TestIndex: Sendable {
     public let index: Index
 
     /// An empty index.
-    public init(_ schema: Schema = Schema(), fileSystem: TestFileSystem = TestFileSystem()) throws(GranaryError) {
+    public init(_ schema: Schema = Schema(), fileSystem: TestFileSystem = TestFileSystem())
+        throws(GranaryError)
+    {
         self.fileSystem = fileSystem
         index = try Index.create(at: Self.path, schema: schema, fileSystem: fileSystem)
     }
