@@ -25,7 +25,7 @@ enum ComponentSections {
                 .componentLookup, order.map { componentOf[$0] } + order.map { UInt32($0) }, codec: sortedCodec
             )
         }
-        if context.hasVocabulary { try writeTokens(componentOf, context: context, to: file) }
+        if context.hasVocabulary() { try writeTokens(componentOf, context: context, to: file) }
     }
 
     private static func writeTokens(
