@@ -35,6 +35,14 @@ struct PayloadSpill: ~Copyable {
         self.method = method
     }
 
+    /// Throws `tooLarge` over 16 MiB.
+    static func check(_ payload: [UInt8]) throws(GranaryError) {
+        guard payload.count <= largestPayload else {
+            throw GranaryError(
+                .tooLarge, "expected a payload of up to \(largestPayload) bytes, found \(payload.count)")
+        }
+    }
+
     /// Adds the next document's payload.
     ///
     /// - Throws: `tooLarge` over 16 MiB, and errors of writing.
@@ -43,10 +51,7 @@ struct PayloadSpill: ~Copyable {
             positions.append(Position())
             return
         }
-        guard payload.count <= Self.largestPayload else {
-            throw GranaryError(
-                .tooLarge, "expected a payload of up to \(Self.largestPayload) bytes, found \(payload.count)")
-        }
+        try Self.check(payload)
         isEmpty = false
         positions.append(
             Position(block: UInt32(blocks.count), offset: UInt32(open.count), length: UInt32(payload.count)))

@@ -184,17 +184,27 @@ struct SegmentAssembly {
     /// Calibrates, and completes both files.
     func finish() throws(GranaryError) -> BuiltSegment {
         let blocks = try blocksFile.finish()
-        if !blockSizes.isEmpty, context.options.calibrationQueries > 0 {
-            let reader = try SegmentReader(
-                blocks: try Container.open(
-                    fileSystem: context.fileSystem, directory: context.directory, record: blocks,
-                    index: context.index),
-                summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
-            let table = try Calibration.measure(
-                reader, options: context.options, threads: context.threads, progress: context.progress)
-            try summaryFile.write(.calibration, table.encoded)
+        do throws(GranaryError) {
+            try calibrate(blocks)
+            return BuiltSegment(
+                blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+        } catch {
+            // A finished file no longer goes with its writer.
+            try? context.fileSystem.unlink(blocksFile.path)
+            throw error
         }
-        return BuiltSegment(blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+    }
+
+    private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
+        guard !blockSizes.isEmpty, context.options.calibrationQueries > 0 else { return }
+        let reader = try SegmentReader(
+            blocks: try Container.open(
+                fileSystem: context.fileSystem, directory: context.directory, record: blocks,
+                index: context.index),
+            summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
+        let table = try Calibration.measure(
+            reader, options: context.options, threads: context.threads, progress: context.progress)
+        try summaryFile.write(.calibration, table.encoded)
     }
 }
 

@@ -36,17 +36,25 @@ struct SegmentBuilder: ~Copyable {
             + table.memoryBytes
     }
 
-    /// Adds a document; one with the same key that is already here is replaced.
+    /// Whether the format's 32-bit offsets leave no room for much more, whatever memory there is.
+    var isFull: Bool { keys.count >= 1 << 31 || spill.rowCount >= 1 << 30 || entries >= 1 << 32 }
+
+    /// Throws `tooLarge` for a payload or vector that is too large.
+    static func check(_ document: Document) throws(GranaryError) {
+        guard document.sparse.count < 32_768 else {
+            throw GranaryError(
+                .tooLarge, "expected a vector of fewer than 32768 components, found \(document.sparse.count)")
+        }
+        if let payload = document.payload { try PayloadSpill.check(payload) }
+    }
+
+    /// Adds a document that `check` has passed; one with the same key that is already here is replaced.
     ///
     /// - Returns: whether a document was replaced.
-    /// - Throws: `tooLarge` for a payload or vector that is too large, and errors of writing.
+    /// - Throws: errors of writing.
     mutating func add(
         key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?
     ) throws(GranaryError) -> Bool {
-        guard components.count < 32_768 else {
-            throw GranaryError(
-                .tooLarge, "expected a vector of fewer than 32768 components, found \(components.count)")
-        }
         try payloads.append(payload)
         var ids: [UInt32] = []
         ids.reserveCapacity(components.count)
@@ -76,7 +84,10 @@ struct SegmentBuilder: ~Copyable {
         let type = context.schema.weights
         let steps =
             type == .uint8
-            ? order.map { context.step(table.components[$0]) ?? table.largestWeights[$0] / 255 } : []
+            ? order.map {
+                context.step(table.components[$0])
+                    ?? max(table.largestWeights[$0] / 255, .leastNormalMagnitude)
+            } : []
         let kept = (0..<UInt32(spill.rowCount)).filter { !replaced.contains($0) }
         let rows = try EncodedRows(
             spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf,
@@ -116,8 +127,8 @@ struct BuildContext: Sendable {
     var step: @Sendable (UInt32) -> Float?
     /// The token of a component, if the index has a vocabulary.
     var token: @Sendable (UInt32) -> String?
-    /// Whether the index has a vocabulary.
-    var hasVocabulary: Bool
+    /// Whether the index has a vocabulary: known only once a document with a component has come.
+    var hasVocabulary: @Sendable () -> Bool
 }
 
 /// A finished segment.

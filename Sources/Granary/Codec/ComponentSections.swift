@@ -25,7 +25,7 @@ enum ComponentSections {
                 .componentLookup, order.map { componentOf[$0] } + order.map { UInt32($0) }, codec: sortedCodec
             )
         }
-        if context.hasVocabulary { try writeTokens(componentOf, context: context, to: file) }
+        if context.hasVocabulary() { try writeTokens(componentOf, context: context, to: file) }
     }
 
     private static func writeTokens(
@@ -33,12 +33,17 @@ enum ComponentSections {
     ) throws(GranaryError) {
         var starts: [UInt32] = [0]
         var tokens: [[UInt8]] = []
+        var bytes = 0
         try file.beginSection(.tokens)
         for component in componentOf {
             let token = Array((context.token(component) ?? String(component)).utf8)
             try file.append(token)
             tokens.append(token)
-            starts.append(starts[starts.count - 1] + UInt32(token.count))
+            bytes += token.count
+            guard let start = UInt32(exactly: bytes) else {
+                throw GranaryError(.tooLarge, "expected a segment of less than 4 GiB of tokens")
+            }
+            starts.append(start)
         }
         try file.endSection(elements: UInt64(tokens.count))
         try file.write(.tokenStarts, starts)

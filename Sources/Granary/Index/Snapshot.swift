@@ -240,12 +240,24 @@ public final class Snapshot: Sendable {
                 if let component = component(token) { pairs.append((component, weight)) }
             }
             pairs.sort { $0.component < $1.component }
-            return ResolvedQuery(components: pairs.map(\.component), weights: pairs.map(\.weight))
+            // Two spellings of a number ("7", "07") are one component, whose weights are added.
+            var (components, weights): ([UInt32], [Float]) = ([], [])
+            for (component, weight) in pairs {
+                if components.last == component {
+                    weights[weights.count - 1] = min(
+                        weights[weights.count - 1] + weight, SparseVector.maximumWeight)
+                } else {
+                    components.append(component)
+                    weights.append(weight)
+                }
+            }
+            return ResolvedQuery(components: components, weights: weights)
         }
     }
 
     private func component(_ token: String) -> UInt32? {
-        for segment in segments {
+        // A segment of empty vectors does not know whether the index names its components.
+        for segment in segments where segment.facts.components > 0 {
             if !segment.names.hasTokens { return UInt32(token) }
             if let local = segment.names.local(ofToken: token) { return segment.names.component(local) }
         }

@@ -76,7 +76,10 @@ public struct SparseVector: Sendable, Hashable {
     }
 
     /// Checks weights, sorts by key, settles duplicates and drops zeros.
-    private static func normalised<Key: Equatable>(
+    ///
+    /// Keys are equal when neither stands before the other: tokens differ when their bytes do, whereas `==` of
+    /// strings takes two forms of one letter for the same.
+    private static func normalised<Key>(
         _ keys: [Key], _ weights: [Float], _ duplicates: Duplicates, before: (Key, Key) -> Bool
     ) throws(GranaryError) -> ([Key], [Float]) {
         guard keys.count == weights.count else {
@@ -95,14 +98,16 @@ public struct SparseVector: Sendable, Hashable {
             if weight == 0 || (position > 0 && !before(keys[position - 1], keys[position])) { sorted = false }
         }
         if sorted { return (keys, weights) }
-        let order = keys.indices.sorted { before(keys[$0], keys[$1]) || (keys[$0] == keys[$1] && $0 < $1) }
+        let order = keys.indices.sorted {
+            before(keys[$0], keys[$1]) || (!before(keys[$1], keys[$0]) && $0 < $1)
+        }
         var outKeys: [Key] = []
         var outWeights: [Float] = []
         outKeys.reserveCapacity(keys.count)
         outWeights.reserveCapacity(keys.count)
         for position in order {
             let (key, weight) = (keys[position], weights[position])
-            guard let last = outKeys.last, last == key else {
+            guard let last = outKeys.last, !before(last, key) else {
                 outKeys.append(key)
                 outWeights.append(weight)
                 continue

@@ -94,6 +94,12 @@ struct SegmentReader: Sendable {
             Kernels.floats(stepsSection.bytes)
         }
     }
+    /// The step of a component (uint8), if the segment has it.
+    func step(of component: UInt32) -> Float? {
+        guard let local = names.local(of: component), Int(local) < steps.count else { return nil }
+        let step = steps[Int(local)]
+        return step.isNormal && step > 0 ? step : nil
+    }
     /// The block summaries.
     var summaries: RowsView {
         @_lifetime(borrow self) get {
