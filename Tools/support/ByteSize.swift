@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 
 /// A number of bytes as people write it: `512MiB`, `2G`, `1073741824`. All units are powers of 1024.
 package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendable {
