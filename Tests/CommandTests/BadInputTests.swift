@@ -6,8 +6,10 @@ import Testing
     @Test(
         "A bad line ends the build with 65, names file and line, and leaves nothing",
         arguments: [
-            "{\"id\": \"x\"", "{\"vector\":{\"a\":-1}}", "{\"vector\":{\"a\":NaN}}", "{\"vector\":{\"a\":1,\"a\":1}}",
-            "{\"indices\":[4294967296],\"values\":[1]}", "{\"id\":\"\(String(repeating: "x", count: 256))\",\"vector\":{}}",
+            "{\"id\": \"x\"", "{\"vector\":{\"a\":-1}}", "{\"vector\":{\"a\":NaN}}",
+            "{\"vector\":{\"a\":1,\"a\":1}}",
+            "{\"indices\":[4294967296],\"values\":[1]}",
+            "{\"id\":\"\(String(repeating: "x", count: 256))\",\"vector\":{}}",
             "{\"indices\":[1],\"values\":[1]}",
         ])
     func refusesLine(_ line: String) throws {
@@ -54,7 +56,8 @@ import Testing
     func refusesUsedDirectory() throws {
         let files = try Workspace()
         let input = try files.write("in.jsonl", "{\"vector\":{\"a\":1}}\n")
-        try FileManager.default.createDirectory(atPath: files.file("index"), withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(
+            atPath: files.file("index"), withIntermediateDirectories: false)
         _ = try files.write("index/foreign", "mine")
         let outcome = try Executable.run("build", "--index", files.file("index"), "--input", input)
         #expect(outcome.code == 1)
@@ -76,7 +79,8 @@ import Testing
     @Test("An empty directory is taken, and stays when the build fails")
     func takesEmptyDirectory() throws {
         let files = try Workspace()
-        try FileManager.default.createDirectory(atPath: files.file("index"), withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(
+            atPath: files.file("index"), withIntermediateDirectories: false)
         let bad = try files.write("bad.jsonl", "{\"vector\":{\"a\":1}}\n{}\n")
         #expect(try Executable.run("build", "--index", files.file("index"), "--input", bad).code == 65)
         #expect(try files.names("index") == [])
@@ -88,7 +92,9 @@ import Testing
     func refusesNames() throws {
         let files = try Workspace()
         let input = try files.write("in.csr", Matrix(columns: 2, [[(1, 1)], [(0, 1)]]).bytes)
-        for (option, text) in [("--ids", "a\n"), ("--ids", "a\nb\nc\n"), ("--vocabulary", "a\na\n"), ("--vocabulary", "a\n")] {
+        for (option, text) in [
+            ("--ids", "a\n"), ("--ids", "a\nb\nc\n"), ("--vocabulary", "a\na\n"), ("--vocabulary", "a\n"),
+        ] {
             let names = try files.write("names", text)
             let outcome = try Executable.run(
                 "build", "--index", files.file("index"), "--input", input, option, names)
@@ -102,7 +108,8 @@ import Testing
         let files = try Workspace()
         let input = try files.write("in.jsonl", "{\"vector\":{\"a\":1}}\n")
         #expect(try Executable.run("build", "--index", files.file("index"), "--input", input).code == 0)
-        let queries = try files.write("q.jsonl", "{\"id\":\"q\",\"vector\":{\"a\":1}}\n{\"vector\":{\"a\":-1}}\n")
+        let queries = try files.write(
+            "q.jsonl", "{\"id\":\"q\",\"vector\":{\"a\":1}}\n{\"vector\":{\"a\":-1}}\n")
         let outcome = try Executable.run(
             "search", "--index", files.file("index"), "--queries", queries, "--run", files.file("run"))
         #expect(outcome.code == 65)

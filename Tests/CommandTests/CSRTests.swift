@@ -37,10 +37,12 @@ import Testing
     func refusesWrongLengths() throws {
         let bytes = Self.matrix.bytes
         for length in 0..<bytes.count {
-            let code = granaryError { () throws(GranaryError) in _ = try open(Array(bytes.prefix(length))) }?.code
+            let code = granaryError { () throws(GranaryError) in _ = try open(Array(bytes.prefix(length))) }?
+                .code
             #expect(code == .malformedInput || code == .truncated, "\(length) bytes")
         }
-        #expect(granaryError { () throws(GranaryError) in _ = try open(bytes + [0]) }?.code == .malformedInput)
+        #expect(
+            granaryError { () throws(GranaryError) in _ = try open(bytes + [0]) }?.code == .malformedInput)
     }
 
     @Test(
@@ -51,12 +53,16 @@ import Testing
         rows.rows = count
         entries.entries = count
         for matrix in [rows, entries] {
-            #expect(granaryError { () throws(GranaryError) in _ = try open(matrix.bytes) }?.code == .malformedInput)
+            #expect(
+                granaryError { () throws(GranaryError) in _ = try open(matrix.bytes) }?.code
+                    == .malformedInput)
         }
         var columns = Self.matrix
         columns.columns = count
         if count < 0 || count > 1 << 32 {
-            #expect(granaryError { () throws(GranaryError) in _ = try open(columns.bytes) }?.code == .malformedInput)
+            #expect(
+                granaryError { () throws(GranaryError) in _ = try open(columns.bytes) }?.code
+                    == .malformedInput)
         }
     }
 
@@ -127,7 +133,9 @@ import Testing
         }
         let huge = [UInt32.max, .max].flatMap { Matrix.little($0) }
         let fileSystem = try MemoryFileSystem.with("in.gt", huge)
-        let error = granaryError { () throws(GranaryError) in _ = try GroundTruth.open("in.gt", fileSystem: fileSystem) }
+        let error = granaryError { () throws(GranaryError) in
+            _ = try GroundTruth.open("in.gt", fileSystem: fileSystem)
+        }
         #expect(error?.code == .malformedInput)
     }
 }

@@ -4,8 +4,8 @@ import Testing
 
 /// Runs, judgements and what they are worth.
 @Suite struct EvaluationTests {
-    // Ties, scores that differ in float64 only, grades, a negative grade, an unjudged document, a judged query without a run
-    // (q4), a run without a judgement (q5), a query without a relevant document (q7).
+    // Ties, scores that differ in float64 only, grades, a negative grade, an unjudged document, a judged
+    // query without a run (q4), a run without a judgement (q5), a query without a relevant document (q7).
     private static let run = """
         q1 Q0 d3 1 9.5 t
         q1 Q0 d1 2 9.5 t
@@ -38,7 +38,8 @@ import Testing
 
         """
 
-    // Source: ir_measures 0.4.3 with pytrec-eval-terrier 0.5.11, command `ir_measures qrels run nDCG@k RR@k R@100 -p 16`.
+    // Source: ir_measures 0.4.3 with pytrec-eval-terrier 0.5.11, command `ir_measures qrels run nDCG@k RR@k
+    // R@100 -p 16`.
     @Test(
         "Figures are those of ir_measures",
         arguments: [
@@ -77,10 +78,12 @@ import Testing
         let truth = try truth([[5, 6, 7], [1, 2, 3]], [[3, 2, 2], [9, 8, 7]])
         let tied = ["0": [RunEntry(document: "5", score: 3), RunEntry(document: "7", score: 2)]]
         #expect(
-            try Evaluation(run: tied, truth: truth, k: 2, queryRows: nil, documentRows: nil).values[0].value == 0.5)
+            try Evaluation(run: tied, truth: truth, k: 2, queryRows: nil, documentRows: nil).values[0].value
+                == 0.5)
         let names = ["x": [RunEntry(document: "b", score: 3), RunEntry(document: "c", score: 2)]]
         let rows = ["a": 1, "b": 2, "c": 4]
-        let evaluation = try Evaluation(run: names, truth: truth, k: 2, queryRows: ["x": 1], documentRows: rows)
+        let evaluation = try Evaluation(
+            run: names, truth: truth, k: 2, queryRows: ["x": 1], documentRows: rows)
         #expect(evaluation.values[0].value == 0.25)
         #expect(evaluation.queries == 2)
     }
@@ -89,7 +92,9 @@ import Testing
     func measuresShortTruth() throws {
         let truth = try truth([[4, -1]], [[1, 0]])
         let run = ["0": [RunEntry(document: "4", score: 1)]]
-        #expect(try Evaluation(run: run, truth: truth, k: 2, queryRows: nil, documentRows: nil).values[0].value == 1)
+        #expect(
+            try Evaluation(run: run, truth: truth, k: 2, queryRows: nil, documentRows: nil).values[0].value
+                == 1)
     }
 
     @Test("Names that have no row, and a k beyond the truth, are errors")
@@ -98,7 +103,8 @@ import Testing
         func code(_ query: String, _ document: String, k: Int = 1) -> GranaryError.Code? {
             granaryError { () throws(GranaryError) in
                 _ = try Evaluation(
-                    run: [query: [RunEntry(document: document, score: 1)]], truth: truth, k: k, queryRows: nil,
+                    run: [query: [RunEntry(document: document, score: 1)]], truth: truth, k: k,
+                    queryRows: nil,
                     documentRows: nil)
             }?.code
         }
@@ -113,7 +119,8 @@ import Testing
     @Test(
         "Lines of a run that are wrong are named",
         arguments: [
-            "q Q0 d 1 2.5", "q Q0 d 1 2.5 t more", "q Q0 d 1 x t", "q Q0 d 1 nan t", "q Q0 d 1 inf t", "q Q0 a 2 1 t",
+            "q Q0 d 1 2.5", "q Q0 d 1 2.5 t more", "q Q0 d 1 x t", "q Q0 d 1 nan t", "q Q0 d 1 inf t",
+            "q Q0 a 2 1 t",
         ])
     func refusesRunLines(_ line: String) throws {
         let files = try Workspace()
@@ -123,7 +130,9 @@ import Testing
         #expect(error?.line == 2)
     }
 
-    @Test("Lines of judgements that are wrong are named", arguments: ["q 0 d", "q 0 d 1 1", "q 0 d 1.5", "q 0 d x"])
+    @Test(
+        "Lines of judgements that are wrong are named",
+        arguments: ["q 0 d", "q 0 d 1 1", "q 0 d 1.5", "q 0 d x"])
     func refusesJudgementLines(_ line: String) throws {
         let files = try Workspace()
         let path = try files.write("qrels", "q 0 a 1\n\n\(line)\n")

@@ -15,7 +15,9 @@ enum Executable {
 
     /// The path: executables are beside the test bundle.
     static var path: String {
-        let bundles = [Bundle.main.executableURL, Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
+        let bundles = [
+            Bundle.main.executableURL, Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]),
+        ]
         for bundle in bundles.compactMap({ $0 }) {
             var directory = bundle.resolvingSymlinksInPath()
             for _ in 0..<4 {
@@ -56,9 +58,11 @@ enum Executable {
 
         func wait() -> Outcome {
             process.waitUntilExit()
-            let code = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+            let code =
+                process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
             return Outcome(
-                code: code, output: (try? files.read("output")) ?? "", errors: (try? files.read("errors")) ?? "")
+                code: code, output: (try? files.read("output")) ?? "",
+                errors: (try? files.read("errors")) ?? "")
         }
     }
 }

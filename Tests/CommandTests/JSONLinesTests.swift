@@ -26,7 +26,9 @@ import Testing
         Good(#"{"values":[],"indices":[]}"#, .components([], [])),
         Good(#"{"vector":{"\u00e9\ud83d\ude00\n\"\\\/":1}}"#, .tokens(["é😀\n\"\\/"], [1])),
         Good(#"{"vector":{"é😀":65504}}"#, .tokens(["é😀"], [65504])),
-        Good(#"{"vector":{"a":1},"payload":{"x": [1, null]}}"#, .tokens(["a"], [1]), payload: #"{"x": [1, null]}"#),
+        Good(
+            #"{"vector":{"a":1},"payload":{"x": [1, null]}}"#, .tokens(["a"], [1]),
+            payload: #"{"x": [1, null]}"#),
         Good(#"{"payload":"text","vector":{}}"#, .tokens([], []), payload: #""text""#),
         Good(#"{"payload":null,"vector":{}}"#, .tokens([], [])),
         Good(
@@ -143,7 +145,8 @@ import Testing
         let line = #"{"vector":{"a":1,"b":4,"a":2}}"#
         for (rule, weight) in [(SparseVector.Duplicates.max, Float(2)), (.sum, 3)] {
             let reader = try JSONLinesReader(
-                "in", options: .init(duplicates: rule), fileSystem: try MemoryFileSystem.with("in", line.utf8))
+                "in", options: .init(duplicates: rule), fileSystem: try MemoryFileSystem.with("in", line.utf8)
+            )
             #expect(try reader.next()?.sparse.entries == .tokens(["a", "b"], [weight, 4]))
         }
     }
@@ -152,7 +155,8 @@ import Testing
     func readsDecimalTokens() throws {
         let text = "{\"vector\":{\"10\":1,\"9\":2}}\n{\"vector\":{\"oil\":1}}\n"
         let reader = try JSONLinesReader(
-            "in", options: .init(hasDecimalTokens: true), fileSystem: try MemoryFileSystem.with("in", text.utf8))
+            "in", options: .init(hasDecimalTokens: true),
+            fileSystem: try MemoryFileSystem.with("in", text.utf8))
         #expect(try reader.next()?.sparse.entries == .components([9, 10], [2, 1]))
         let error = granaryError { () throws(GranaryError) in _ = try reader.next() }
         #expect(error?.code == .malformedInput)
@@ -174,7 +178,8 @@ import Testing
         let line = #"{"vector":{"a":1}}"#
         let text = line + "\n" + line + " \n"
         let reader = try JSONLinesReader(
-            "in", options: .init(maximumLineBytes: line.utf8.count), fileSystem: try MemoryFileSystem.with("in", text.utf8))
+            "in", options: .init(maximumLineBytes: line.utf8.count),
+            fileSystem: try MemoryFileSystem.with("in", text.utf8))
         #expect(try reader.next() != nil)
         let error = granaryError { () throws(GranaryError) in _ = try reader.next() }
         #expect(error?.code == .tooLarge)
@@ -199,7 +204,9 @@ import Testing
         let alphabet = ["a", "é", "\"", "\\", "\n", "\u{1}", "\u{7f}", "😀", "/", " ", "\u{2028}"]
         for _ in 0..<300 {
             let word = { (random: inout SeededGenerator) in
-                (0..<Int.random(in: 1...6, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "" }.joined()
+                (0..<Int.random(in: 1...6, using: &random)).map { _ in
+                    alphabet.randomElement(using: &random) ?? ""
+                }.joined()
             }
             var tokens: [String: Float] = [:]
             for _ in 0..<Int.random(in: 0...20, using: &random) {
@@ -208,7 +215,8 @@ import Testing
             let payloads = ["{\"a\": 1}", "null and void", "[1,\n 2]", "\"text\""]
             let document = Document(
                 id: Bool.random(using: &random) ? .string(word(&random)) : .number(random.next()),
-                sparse: try SparseVector(tokens), payload: payloads.randomElement(using: &random).map { Array($0.utf8) })
+                sparse: try SparseVector(tokens),
+                payload: payloads.randomElement(using: &random).map { Array($0.utf8) })
             let line = document.jsonLine()
             #expect(!line.contains(0x0A))
             let reader = try JSONLinesReader("in", fileSystem: try MemoryFileSystem.with("in", line))

@@ -7,13 +7,15 @@ import Testing
         (0..<rows).map { _ in
             var vector: [Int32: Float] = [:]
             for _ in 0..<Int.random(in: 0...30, using: &random) {
-                vector[Int32.random(in: 0..<300, using: &random)] = Float(Int.random(in: 1...300, using: &random)) / 100
+                vector[Int32.random(in: 0..<300, using: &random)] =
+                    Float(Int.random(in: 1...300, using: &random)) / 100
             }
             return vector.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         }
     }
 
-    private func build(_ files: Workspace, _ index: String, _ input: String, _ options: [String] = []) throws {
+    private func build(_ files: Workspace, _ index: String, _ input: String, _ options: [String] = []) throws
+    {
         let outcome = try Executable.run(
             ["build", "--index", files.file(index), "--input", files.file(input)] + options)
         #expect(outcome.code == 0, "\(outcome.errors)")
@@ -21,7 +23,8 @@ import Testing
 
     private func answers(_ files: Workspace, _ index: String, _ queries: String) throws -> String {
         let outcome = try Executable.run(
-            "search", "--index", files.file(index), "--queries", files.file(queries), "--exact", "--json", "-k", "20")
+            "search", "--index", files.file(index), "--queries", files.file(queries), "--exact", "--json",
+            "-k", "20")
         #expect(outcome.code == 0, "\(outcome.errors)")
         return outcome.output
     }
@@ -48,8 +51,9 @@ import Testing
         try build(files, "fromMatrix", "out.csr", options)
         #expect(try answers(files, "fromMatrix", "q.csr") == expected, "seed \(seed)")
         if weights == "float32" {
-            #expect(try Data(contentsOf: URL(fileURLWithPath: files.file("out.csr"))).dropFirst(24)
-                == Data(contentsOf: URL(fileURLWithPath: files.file("base.csr"))).dropFirst(24))
+            #expect(
+                try Data(contentsOf: URL(fileURLWithPath: files.file("out.csr"))).dropFirst(24)
+                    == Data(contentsOf: URL(fileURLWithPath: files.file("base.csr"))).dropFirst(24))
         }
     }
 
@@ -62,7 +66,9 @@ import Testing
             Self.collection(&random, rows: rows).enumerated().map { row, vector in
                 // Weights of one binary place: sums have the same bits in any order.
                 let terms = vector.map { "\"t \\\"\($0)é\": \(Float(Int($1 * 2) + 1) / 2)" }
-                return "{\"id\": \"\(prefix)\(row)\", \"vector\": {\(terms.joined(separator: ", "))}, \"text\": \"\(row)\"}\n"
+                return
+                    "{\"id\": \"\(prefix)\(row)\", \"text\": \"\(row)\", "
+                    + "\"vector\": {\(terms.joined(separator: ", "))}}\n"
             }.joined()
         }
         _ = try files.write("base.jsonl", lines(400, "d"))
@@ -78,7 +84,8 @@ import Testing
         try export(
             files, "index",
             [
-                "--format", "csr", "--output", files.file("out.csr"), "--ids", files.file("out.ids"), "--vocabulary",
+                "--format", "csr", "--output", files.file("out.csr"), "--ids", files.file("out.ids"),
+                "--vocabulary",
                 files.file("out.txt"),
             ])
         try build(
@@ -113,11 +120,13 @@ import Testing
         _ = try files.write("truth.gt", [UInt32(2), 2].flatMap { Matrix.little($0) } + rows + scores)
         try build(files, "index", "base.csr", ["--ids", files.file("base.ids")])
         let searched = try Executable.run(
-            "search", "--index", files.file("index"), "--queries", files.file("q.csr"), "--ids", files.file("q.ids"),
+            "search", "--index", files.file("index"), "--queries", files.file("q.csr"), "--ids",
+            files.file("q.ids"),
             "--exact", "--run", files.file("run"))
         #expect(searched.code == 0, "\(searched.errors)")
         let evaluated = try Executable.run(
-            "eval", "--run", files.file("run"), "--truth", files.file("truth.gt"), "--ids", files.file("base.ids"),
+            "eval", "--run", files.file("run"), "--truth", files.file("truth.gt"), "--ids",
+            files.file("base.ids"),
             "--query-ids", files.file("q.ids"), "-k", "2")
         #expect(evaluated.lines == ["recall@2    1.0000", "queries     2"])
         let unnamed = try Executable.run(

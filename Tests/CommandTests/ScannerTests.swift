@@ -10,9 +10,12 @@ import Testing
         var random = SeededGenerator(seed: seed)
         // Halfway between two float32 values, and a hair beside it, where rounding twice goes wrong.
         var texts = [
-            "0", "-0", "1", "0.1", "65504", "16777217", "16777217.0000001", "16777216.9999999", "1.00000005960464477539",
-            "1.000000059604644775390625", "1.0000000596046448", "1e-45", "7e-46", "1.1754943e-38", "3.4028236e38", "1e39",
-            "123456789012345678901234567890", "0.000000000000000000000000000001", "9007199254740993", "1e22", "1e23",
+            "0", "-0", "1", "0.1", "65504", "16777217", "16777217.0000001", "16777216.9999999",
+            "1.00000005960464477539",
+            "1.000000059604644775390625", "1.0000000596046448", "1e-45", "7e-46", "1.1754943e-38",
+            "3.4028236e38", "1e39",
+            "123456789012345678901234567890", "0.000000000000000000000000000001", "9007199254740993", "1e22",
+            "1e23",
             "1E+2", "5e-324", "2.5e-3",
         ]
         for _ in 0..<20_000 {
@@ -20,7 +23,9 @@ import Testing
             let exponent = Int.random(in: -60...30, using: &random)
             texts.append("\(mantissa)e\(exponent)")
             texts.append("\(Float(bitPattern: UInt32.random(in: 0..<0x7F80_0000, using: &random)))")
-            texts.append("\(Int.random(in: 0...99, using: &random)).\(Int.random(in: 0...999_999_999, using: &random))")
+            texts.append(
+                "\(Int.random(in: 0...99, using: &random)).\(Int.random(in: 0...999_999_999, using: &random))"
+            )
         }
         for text in texts {
             let bytes = Array(text.utf8)
@@ -28,7 +33,9 @@ import Testing
             let value = try scanner.number("a number").float(in: bytes)
             #expect(scanner.peek() == nil, "\(text)")
             let expected = try #require(Float(text), "seed \(seed)")
-            if value.bitPattern != expected.bitPattern { Issue.record("\(text): \(value), not \(expected); seed \(seed)") }
+            if value.bitPattern != expected.bitPattern {
+                Issue.record("\(text): \(value), not \(expected); seed \(seed)")
+            }
         }
     }
 
@@ -39,7 +46,8 @@ import Testing
         for round in 0..<12 {
             var text: [UInt8] = []
             // Over the chunk of 1 MiB, with lines that lie across its end or end just there.
-            let target = (1 << 20) * Int.random(in: 1...3, using: &random) + Int.random(in: -2...2, using: &random)
+            let target =
+                (1 << 20) * Int.random(in: 1...3, using: &random) + Int.random(in: -2...2, using: &random)
             while text.count < target {
                 let length = Bool.random(using: &random) ? Int.random(in: 0...3, using: &random) : 300_000
                 text += [UInt8](repeating: UInt8.random(in: 97...122, using: &random), count: length)
@@ -78,12 +86,16 @@ import Testing
         #expect(try TextFile.names("ids", fileSystem: fileSystem) == ["a", "b c", "é"])
         for (text, line) in [("a\n\nb\n", UInt64(2)), ("a\n\(String(repeating: "i", count: 256))\n", 2)] {
             let fileSystem = try MemoryFileSystem.with("ids", text.utf8)
-            let error = granaryError { () throws(GranaryError) in _ = try TextFile.names("ids", fileSystem: fileSystem) }
+            let error = granaryError { () throws(GranaryError) in
+                _ = try TextFile.names("ids", fileSystem: fileSystem)
+            }
             #expect(error?.code == .malformedInput)
             #expect(error?.line == line)
         }
         let broken = try MemoryFileSystem.with("ids", [0x61, 0x0A, 0xFF, 0x0A])
-        let error = granaryError { () throws(GranaryError) in _ = try TextFile.names("ids", fileSystem: broken) }
+        let error = granaryError { () throws(GranaryError) in
+            _ = try TextFile.names("ids", fileSystem: broken)
+        }
         #expect(error?.line == 2)
     }
 }

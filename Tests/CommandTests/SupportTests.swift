@@ -7,19 +7,25 @@ import Testing
     @Test(
         "Sizes are read in powers of 1024",
         arguments: [
-            ("0", 0), ("17", 17), ("1k", 1024), ("2K", 2048), ("3KiB", 3072), ("4kb", 4096), ("512MiB", 512 << 20),
+            ("0", 0), ("17", 17), ("1k", 1024), ("2K", 2048), ("3KiB", 3072), ("4kb", 4096),
+            ("512MiB", 512 << 20),
             ("2G", 2 << 30), ("1GB", 1 << 30), ("1gib", 1 << 30), ("1T", 1 << 40), ("5B", 5),
         ])
     func readsSizes(text: String, bytes: Int) { #expect(ByteSize(argument: text)?.bytes == bytes) }
 
     @Test(
         "What is no size is refused",
-        arguments: ["", "G", "1.5G", "-1", "1 G", "1X", "1GGiB", "1ib", "9999999999999G", "99999999999999999999", "١G"])
+        arguments: [
+            "", "G", "1.5G", "-1", "1 G", "1X", "1GGiB", "1ib", "9999999999999G", "99999999999999999999",
+            "١G",
+        ])
     func refusesSizes(_ text: String) { #expect(ByteSize(argument: text) == nil) }
 
     @Test("Sizes are shown in their largest unit")
     func showsSizes() {
-        for text in ["1GiB", "512MiB", "3KiB", "1025", "0"] { #expect(ByteSize(argument: text)?.description == text) }
+        for text in ["1GiB", "512MiB", "3KiB", "1025", "0"] {
+            #expect(ByteSize(argument: text)?.description == text)
+        }
     }
 
     static let codes: [(GranaryError, Int32)] = [
@@ -42,7 +48,8 @@ import Testing
 
     @Test("The progress line has phase, share, rate and remaining time")
     func showsProgress() {
-        let half = ProgressBar.line(.init(phase: .clustering, done: 50_000, total: 100_000), fraction: nil, elapsed: 10)
+        let half = ProgressBar.line(
+            .init(phase: .clustering, done: 50_000, total: 100_000), fraction: nil, elapsed: 10)
         #expect(half.hasPrefix("clustering"))
         #expect(half.contains("[############............]"))
         #expect(half.contains(" 50%"))
@@ -94,7 +101,8 @@ import Testing
         try output.finish()
         #expect(try files.read("out") == "new")
         #expect(try files.names() == ["out"])
-        #expect(granaryError { () throws(GranaryError) in _ = try OutputFile(files.file("no/out")) }?.code == .io)
+        #expect(
+            granaryError { () throws(GranaryError) in _ = try OutputFile(files.file("no/out")) }?.code == .io)
     }
 
     @Test("Several files are one collection: rows go on counting, ids are taken in order")

@@ -61,7 +61,8 @@ package final class DocumentSource {
         for path in paths {
             guard let format = format ?? InputFormat(path: path) else {
                 throw GranaryError(
-                    .invalidArgument, "expected a name that ends in .jsonl or .csr, or --format; found \(path)")
+                    .invalidArgument,
+                    "expected a name that ends in .jsonl or .csr, or --format; found \(path)")
             }
             if format == .csr { _ = try CSRFile.open(path) }
             formats.append(format)
@@ -82,7 +83,8 @@ package final class DocumentSource {
 
     /// The next document; nil at the end.
     ///
-    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids than rows.
+    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids
+    ///   than rows.
     package func next() throws(GranaryError) -> Document? {
         while current < paths.count {
             switch try openReader() {
@@ -107,7 +109,8 @@ package final class DocumentSource {
         }
         if let ids, try ids.next() != nil {
             throw GranaryError(
-                .malformedInput, "expected \(rowCount) ids, one for each row, found more", path: ids.path, line: ids.line)
+                .malformedInput, "expected \(rowCount) ids, one for each row, found more", path: ids.path,
+                line: ids.line)
         }
         return nil
     }
@@ -129,7 +132,8 @@ package final class DocumentSource {
         guard let ids else { return document }
         guard let id = try ids.next() else {
             throw GranaryError(
-                .malformedInput, "expected an id for each row, found \(rowCount - 1)", path: ids.path, line: ids.line + 1)
+                .malformedInput, "expected an id for each row, found \(rowCount - 1)", path: ids.path,
+                line: ids.line + 1)
         }
         guard (1...255).contains(id.utf8.count) else {
             throw GranaryError(
