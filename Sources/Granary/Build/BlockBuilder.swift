@@ -14,8 +14,9 @@ struct ListBlocks: Sendable {
 
 /// Cuts posting lists into blocks of similar documents and summarises each block.
 ///
-/// Source: clustering around random documents and energy-preserving summaries, Seismic (SIGIR 2024), sections 4.2 and
-/// 4.3. A summary here is a blend of maximum and mean: it ranks blocks with a quarter fewer rows to score.
+/// Source: clustering around random documents and energy-preserving summaries, Seismic (SIGIR 2024), sections
+/// 4.2 and 4.3. A summary here is a blend of maximum and mean: it ranks blocks with a quarter fewer rows to
+/// score.
 struct BlockBuilder {
     let rows: EncodedRows
     let selection: PostingSelection
@@ -33,14 +34,17 @@ struct BlockBuilder {
         var first = 0
         while first < lists {
             var end = first
-            while end < lists, selection.starts[end] - selection.starts[first] < Self.wavePostings { end += 1 }
+            while end < lists, selection.starts[end] - selection.starts[first] < Self.wavePostings {
+                end += 1
+            }
             try progress.report(
                 .clustering, UInt64(selection.starts[first]), UInt64(selection.documents.count))
             let (from, this) = (first, self)
             let wave = try Parallel.map(
                 count: end - first, threads: threads,
                 state: { () throws(GranaryError) in try BuildKernels(components: this.rows.components) },
-                body: { (kernels, number) throws(GranaryError) in try this.blocks(of: from + number, kernels) })
+                body: { (kernels, number) throws(GranaryError) in try this.blocks(of: from + number, kernels)
+                })
             for (offset, list) in wave.enumerated() { try body(first + offset, list) }
             first = end
         }
@@ -55,7 +59,8 @@ struct BlockBuilder {
         let seed = options.seed ^ (UInt64(component) &* 0x9e37_79b9_7f4a_7c15)
         guard
             let count = kernels.cluster(
-                rows.view, rows.fineView, steps: steps.span, ordinals: documents.span, options: options, seed: seed,
+                rows.view, rows.fineView, steps: steps.span, ordinals: documents.span, options: options,
+                seed: seed,
                 clusters: &clusters)
         else { throw GranaryError(.corrupt, "a row of a build in progress cannot be read back") }
         var members = [[UInt32]](repeating: [], count: count)

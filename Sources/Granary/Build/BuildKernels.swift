@@ -41,8 +41,8 @@ import GranaryStorage
         var entries: Int
     }
 
-    /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed), and counts
-    /// what it stores. Returns nil when the row has too many entries.
+    /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed),
+    /// and counts what it stores. Returns nil when the row has too many entries.
     func makeRow(
         type: WeightType, local: [UInt32], steps: [Float], ids: Span<UInt32>, weights: Span<Float>,
         row: inout [UInt8], fine: inout [UInt8], statistics: inout RowStatistics
@@ -52,17 +52,19 @@ import GranaryStorage
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
         var entries: UInt32 = 0
         let cType = granary_weight_type(rawValue: UInt32(type.rawValue))
-        // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below local.count,
-        // which this process gave out itself; every local number is below `components`.
+        // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below
+        // local.count, which this process gave out itself; every local number is below `components`.
         let length = unsafe ids.withUnsafeBufferPointer { ids in
             unsafe weights.withUnsafeBufferPointer { weights in
                 unsafe statistics.histogram.withUnsafeMutableBufferPointer { histogram in
                     unsafe statistics.largest.withUnsafeMutableBufferPointer { largest in
                         unsafe statistics.rows.withUnsafeMutableBufferPointer { rows in
                             var counters = unsafe granary_row_statistics(
-                                histogram: histogram.baseAddress, largest: largest.baseAddress, rows: rows.baseAddress)
+                                histogram: histogram.baseAddress, largest: largest.baseAddress,
+                                rows: rows.baseAddress)
                             return unsafe granary_row_make(
-                                state, cType, local, steps, ids.baseAddress, weights.baseAddress, ids.count, &row,
+                                state, cType, local, steps, ids.baseAddress, weights.baseAddress, ids.count,
+                                &row,
                                 &fine, &entries, &counters)
                         }
                     }
@@ -74,14 +76,16 @@ import GranaryStorage
 
     /// The postings of a row that go into lists: see `granary_row_select`.
     func select(
-        _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32, threshold: UInt16,
+        _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32,
+        threshold: UInt16,
         floor: UInt32, components: inout [UInt32], halves: inout [UInt16]
     ) -> (count: Int, strongest: UInt32)? {
         var strongest = UInt32.max
         // SAFETY: the outputs have room for the largest row; the kernel checks the row and its components.
         let count = unsafe Kernels.withSource(rows, fine, steps) { source in
             unsafe withUnsafePointer(to: source) {
-                unsafe granary_row_select(state, $0, ordinal, threshold, floor, &components, &halves, &strongest)
+                unsafe granary_row_select(
+                    state, $0, ordinal, threshold, floor, &components, &halves, &strongest)
             }
         }
         return count < 0 ? nil : (count, strongest)
@@ -100,7 +104,8 @@ import GranaryStorage
         let count = unsafe Kernels.withSource(rows, fine, steps) { source in
             unsafe ordinals.withUnsafeBufferPointer { ordinals in
                 unsafe withUnsafePointer(to: source) {
-                    unsafe granary_cluster(state, $0, ordinals.baseAddress, ordinals.count, &cOptions, &clusters)
+                    unsafe granary_cluster(
+                        state, $0, ordinals.baseAddress, ordinals.count, &cOptions, &clusters)
                 }
             }
         }

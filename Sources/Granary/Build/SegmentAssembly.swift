@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what goes by
-/// document, then the calibration, which searches what has been written.
+/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what
+/// goes by document, then the calibration, which searches what has been written.
 struct SegmentAssembly {
     private let context: BuildContext
     private let rows: EncodedRows
@@ -36,9 +36,11 @@ struct SegmentAssembly {
         homes = [UInt32](repeating: .max, count: rows.count)
         let (fileSystem, directory, index) = (context.fileSystem, context.directory, context.index)
         blocksFile = try ContainerWriter(
-            fileSystem: fileSystem, directory: directory, kind: .blocks, index: index, id: fileSystem.randomIdentifier())
+            fileSystem: fileSystem, directory: directory, kind: .blocks, index: index,
+            id: fileSystem.randomIdentifier())
         summaryFile = try ContainerWriter(
-            fileSystem: fileSystem, directory: directory, kind: .summary, index: index, id: fileSystem.randomIdentifier())
+            fileSystem: fileSystem, directory: directory, kind: .summary, index: index,
+            id: fileSystem.randomIdentifier())
     }
 
     /// Writes block summaries and their directories; nil for a segment that is searched exactly.
@@ -48,7 +50,8 @@ struct SegmentAssembly {
         if let selection {
             isComplete = selection.isComplete
             try summaryFile.beginSection(.summaries)
-            let builder = BlockBuilder(rows: rows, selection: selection, options: context.options, threads: context.threads)
+            let builder = BlockBuilder(
+                rows: rows, selection: selection, options: context.options, threads: context.threads)
             var units = 0
             try builder.forEachList(progress: context.progress) { (component, list) throws(GranaryError) in
                 try summaryFile.append(list.summaries)
@@ -84,8 +87,8 @@ struct SegmentAssembly {
         number()
     }
 
-    /// Numbers the documents so that those of one block lie together: by the block of the strongest component, then by
-    /// insertion.
+    /// Numbers the documents so that those of one block lie together: by the block of the strongest
+    /// component, then by insertion.
     private mutating func number() {
         let order = homes
         rowOf = (0..<UInt32(rows.count)).sorted {
@@ -114,7 +117,9 @@ struct SegmentAssembly {
         var (starts, fineStarts): ([UInt32], [UInt32]) = ([0], [0])
         try blocksFile.beginSection(.rows)
         for (ordinal, row) in rowOf.enumerated() {
-            if ordinal % 8192 == 0 { try context.progress.report(.writing, UInt64(ordinal), UInt64(rowOf.count)) }
+            if ordinal % 8192 == 0 {
+                try context.progress.report(.writing, UInt64(ordinal), UInt64(rowOf.count))
+            }
             let range = rows.rowRange(Int(row))
             try blocksFile.append(rows.view.bytes.extracting(range))
             starts.append(starts[ordinal] + UInt32(range.count / 8))
@@ -162,7 +167,8 @@ struct SegmentAssembly {
         try blocksFile.beginSection(.postings)
         for size in blockSizes {
             block.removeAll(keepingCapacity: true)
-            PostingBlock.encode(members[next..<next + Int(size)].map { ordinalOf[Int($0)] }.sorted(), into: &block)
+            PostingBlock.encode(
+                members[next..<next + Int(size)].map { ordinalOf[Int($0)] }.sorted(), into: &block)
             next += Int(size)
             try blocksFile.append(block)
             bytes += block.count
@@ -178,16 +184,27 @@ struct SegmentAssembly {
     /// Calibrates, and completes both files.
     func finish() throws(GranaryError) -> BuiltSegment {
         let blocks = try blocksFile.finish()
-        if !blockSizes.isEmpty, context.options.calibrationQueries > 0 {
-            let reader = try SegmentReader(
-                blocks: try Container.open(
-                    fileSystem: context.fileSystem, directory: context.directory, record: blocks, index: context.index),
-                summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
-            let table = try Calibration.measure(
-                reader, options: context.options, threads: context.threads, progress: context.progress)
-            try summaryFile.write(.calibration, table.encoded)
+        do throws(GranaryError) {
+            try calibrate(blocks)
+            return BuiltSegment(
+                blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+        } catch {
+            // A finished file no longer goes with its writer.
+            try? context.fileSystem.unlink(blocksFile.path)
+            throw error
         }
-        return BuiltSegment(blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+    }
+
+    private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
+        guard !blockSizes.isEmpty, context.options.calibrationQueries > 0 else { return }
+        let reader = try SegmentReader(
+            blocks: try Container.open(
+                fileSystem: context.fileSystem, directory: context.directory, record: blocks,
+                index: context.index),
+            summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
+        let table = try Calibration.measure(
+            reader, options: context.options, threads: context.threads, progress: context.progress)
+        try summaryFile.write(.calibration, table.encoded)
     }
 }
 

@@ -101,8 +101,12 @@ struct SegmentFacts: Equatable {
         blocks = try reader.next(UInt32.self)
         entries = try reader.next(UInt64.self)
         postings = try reader.next(UInt64.self)
-        guard let weights = WeightType(rawValue: weights), let compression = PayloadCompression(rawValue: compression) else {
-            throw fail("expected a weight type of 1...3 and a compression of 0...2, found \(weights) and \(compression)")
+        guard let weights = WeightType(rawValue: weights),
+            let compression = PayloadCompression(rawValue: compression)
+        else {
+            throw fail(
+                "expected a weight type of 1...3 and a compression of 0...2, found \(weights) and \(compression)"
+            )
         }
         guard (wide == 1) == (components > 65_536), wide <= 1 else {
             throw fail("\(components) components do not go with a width of \(wide)")

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// Which posting lists a query reads: the strongest by possible mass (query weight × largest weight of the list).
+/// Which posting lists a query reads: the strongest by possible mass (query weight × largest weight of the
+/// list).
 struct ListPlan {
     /// The blocks of each chosen list.
     private(set) var lists: [Range<UInt32>] = []
@@ -33,8 +34,8 @@ struct ListPlan {
 }
 
 extension SearchScratch {
-    /// Puts `blocks` into `ordered` by descending estimate, in buckets of 1/1024 of the largest: near enough, and a
-    /// tenth of the cost of sorting.
+    /// Puts `blocks` into `ordered` by descending estimate, in buckets of 1/1024 of the largest: near enough,
+    /// and a tenth of the cost of sorting.
     mutating func orderBlocks(largest: Float) {
         ordered.removeAll(keepingCapacity: true)
         if blocks.isEmpty { return }

@@ -52,7 +52,9 @@ final class ScratchPool: Sendable {
     private let free = Mutex<[SearchScratch]>([])
 
     /// Calls `body` with scratch memory of its own.
-    func with<Result>(_ body: (inout SearchScratch) throws(GranaryError) -> Result) throws(GranaryError) -> Result {
+    func with<Result>(_ body: (inout SearchScratch) throws(GranaryError) -> Result) throws(GranaryError)
+        -> Result
+    {
         var scratch = free.withLock { $0.popLast() } ?? SearchScratch()
         defer { free.withLock { $0.append(scratch) } }
         return try body(&scratch)

@@ -29,13 +29,16 @@ struct SegmentReader: Sendable {
     private let summaryStarts: Section
 
     /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for.
-    init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError) {
+    init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError)
+    {
         self.blocks = blocks
         self.summary = summary
         self.dead = dead
         self.firstSequence = firstSequence
         facts = try SegmentFacts(try blocks.section(.segment).bytes, path: blocks.path)
-        let (documents, components, blockCount) = (Int(facts.documents), Int(facts.components), Int(facts.blocks))
+        let (documents, components, blockCount) = (
+            Int(facts.documents), Int(facts.components), Int(facts.blocks)
+        )
         names = try ComponentNames(blocks, count: components)
         keys = try KeyTable(blocks, documents: documents)
         payloads = try PayloadReader(blocks, documents: documents, compression: facts.payloadCompression)
@@ -72,7 +75,8 @@ struct SegmentReader: Sendable {
     var rows: RowsView {
         @_lifetime(borrow self) get {
             RowsView(
-                bytes: rowsSection.bytes, starts: Kernels.words(rowStarts.bytes), components: facts.components,
+                bytes: rowsSection.bytes, starts: Kernels.words(rowStarts.bytes),
+                components: facts.components,
                 isWide: facts.isWide, isLinear: facts.weights == .uint8)
         }
     }
@@ -80,7 +84,8 @@ struct SegmentReader: Sendable {
     var fine: FineView {
         @_lifetime(borrow self) get {
             FineView(
-                bytes: fineSection.bytes, starts: Kernels.words(fineStarts.bytes), width: facts.weights.fineWidth)
+                bytes: fineSection.bytes, starts: Kernels.words(fineStarts.bytes),
+                width: facts.weights.fineWidth)
         }
     }
     /// By local component: the weight of code 1 (uint8; otherwise empty).
@@ -89,11 +94,18 @@ struct SegmentReader: Sendable {
             Kernels.floats(stepsSection.bytes)
         }
     }
+    /// The step of a component (uint8), if the segment has it.
+    func step(of component: UInt32) -> Float? {
+        guard let local = names.local(of: component), Int(local) < steps.count else { return nil }
+        let step = steps[Int(local)]
+        return step.isNormal && step > 0 ? step : nil
+    }
     /// The block summaries.
     var summaries: RowsView {
         @_lifetime(borrow self) get {
             RowsView(
-                bytes: summariesSection.bytes, starts: Kernels.words(summaryStarts.bytes), components: facts.components,
+                bytes: summariesSection.bytes, starts: Kernels.words(summaryStarts.bytes),
+                components: facts.components,
                 isWide: facts.isWide, isLinear: false)
         }
     }
@@ -104,7 +116,8 @@ struct SegmentReader: Sendable {
         let (from, to) = (starts[Int(local)], starts[Int(local) + 1])
         guard from <= to, to <= facts.blocks else {
             throw GranaryError(
-                .corrupt, "expected ascending blocks up to \(facts.blocks), found \(from) and \(to)", path: summary.path,
+                .corrupt, "expected ascending blocks up to \(facts.blocks), found \(from) and \(to)",
+                path: summary.path,
                 section: SectionID.lists.name, byteOffset: UInt64(local) * 4)
         }
         return from..<to
@@ -161,7 +174,8 @@ struct SegmentReader: Sendable {
     /// The error of bytes that no writer makes.
     func malformed(_ section: SectionID, at position: Int) -> GranaryError {
         GranaryError(
-            .corrupt, "expected what a writer makes, found malformed bytes at element \(position)", path: blocks.path,
+            .corrupt, "expected what a writer makes, found malformed bytes at element \(position)",
+            path: blocks.path,
             section: section.name)
     }
 }

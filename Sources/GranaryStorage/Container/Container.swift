@@ -17,7 +17,8 @@ public final class Container: Sendable {
         self.entries = entries
         sections = entries.map {
             Section(
-                id: $0.id, codec: $0.codec, elements: $0.elements, offset: Int($0.offset), count: Int($0.count),
+                id: $0.id, codec: $0.codec, elements: $0.elements, offset: Int($0.offset),
+                count: Int($0.count),
                 mapping: mapping)
         }
     }
@@ -33,14 +34,18 @@ public final class Container: Sendable {
         let path = "\(directory)/\(record.name)"
         let file = try fileSystem.openForReading(path)
         defer { file.close() }
-        let length = try file.length()
-        guard length == record.length, length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes) else {
+        let mapping = try file.map()
+        // The length of what is mapped, which is what will be read: the file's own may have changed since.
+        let length = UInt64(mapping.count)
+        guard length == record.length,
+            length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes)
+        else {
             throw GranaryError(
                 length < record.length ? .truncated : .wrongFile,
                 "expected a file of \(record.length) bytes, found \(length)", path: path)
         }
-        let mapping = try file.map()
-        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path).entries()
+        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path)
+            .entries()
         return Container(record: record, path: path, mapping: mapping, entries: entries)
     }
 
@@ -49,7 +54,8 @@ public final class Container: Sendable {
     /// - Throws: `corrupt` when there is none.
     public func section(_ id: SectionID) throws(GranaryError) -> Section {
         guard let section = sectionIfPresent(id) else {
-            throw GranaryError(.corrupt, "expected a section \"\(id.name)\", found none", path: path, section: id.name)
+            throw GranaryError(
+                .corrupt, "expected a section \"\(id.name)\", found none", path: path, section: id.name)
         }
         return section
     }
@@ -82,9 +88,12 @@ public final class Container: Sendable {
     ///
     /// - Throws: `checksumMismatch`, `invalidArgument` for a range or section that is not this file's.
     public func verify(_ section: Section, _ range: Range<Int>) throws(GranaryError) {
-        guard range.lowerBound >= 0, range.upperBound <= section.count,
-            let entry = entries.first(where: { $0.id == section.id })
-        else { throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path) }
+        guard let entry = entries.first(where: { $0.id == section.id }),
+            entry.offset == UInt64(section.offset),
+            entry.count == UInt64(section.count), range.lowerBound >= 0, range.upperBound <= section.count
+        else {
+            throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path)
+        }
         let block = 1 << Int(entry.checksumShift)
         let first = range.lowerBound / block
         guard !range.isEmpty else { return }
@@ -110,8 +119,17 @@ public final class Container: Sendable {
 
     private func expectZeros(_ range: Range<UInt64>) throws(GranaryError) {
         let mapping = mapping
-        for offset in range where mapping.bytes.byte(at: Int(offset)) != 0 {
-            throw GranaryError(.corrupt, "expected zeros between sections", path: path, byteOffset: offset)
+        let bytes = mapping.bytes.extracting(Int(range.lowerBound)..<Int(range.upperBound))
+        var reader = ByteReader(bytes, path: path)
+        while reader.remaining > 0 {
+            let offset = range.lowerBound + UInt64(reader.position)
+            let word =
+                reader.remaining < 8 ? UInt64(try reader.next(UInt8.self)) : try reader.next(UInt64.self)
+            guard word == 0 else {
+                throw GranaryError(
+                    .corrupt, "expected zeros between sections", path: path,
+                    byteOffset: offset + UInt64(word.trailingZeroBitCount / 8))
+            }
         }
     }
 }

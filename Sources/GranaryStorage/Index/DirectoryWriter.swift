@@ -33,7 +33,7 @@ public final class DirectoryWriter {
 
     /// Makes an index: an empty first generation.
     ///
-    /// - Parameter path: a directory that is absent or empty.
+    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create` leaves.
     /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made is removed.
     public static func create(
         fileSystem: any FileSystem, path: String, schema: [UInt8]
@@ -41,26 +41,62 @@ public final class DirectoryWriter {
         let isNew = try fileSystem.status(path) == nil
         if isNew {
             try fileSystem.createDirectory(path)
-        } else if let first = try fileSystem.list(path).first {
-            throw GranaryError(.alreadyExists, "expected an empty directory, found \(first) in it", path: path)
+        } else {
+            try expectEmpty(fileSystem, path)
         }
-        var writer: DirectoryWriter?
         do throws(GranaryError) {
-            if isNew { try fileSystem.syncDirectory(PathName.parent(path)) }
-            let lock = try takeLock(fileSystem, path)
-            let empty = Manifest(index: fileSystem.randomIdentifier(), schema: schema)
-            // Generation 0 is never written: it only precedes the first.
-            var none = empty
-            none.generation = 0
-            let new = DirectoryWriter(
-                path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash, previous: nil)
-            writer = new
-            _ = try new.commit { _ in }
-            return new
+            return try createFirst(fileSystem, path, schema: schema, isNew: isNew)
         } catch {
-            if let writer { writer.destroy() }
+            // Does nothing to a directory that another has begun to use.
             if isNew { try? fileSystem.removeDirectory(path) }
             throw error
+        }
+    }
+
+    private static func createFirst(
+        _ fileSystem: any FileSystem, _ path: String, schema: [UInt8], isNew: Bool
+    ) throws(GranaryError) -> DirectoryWriter {
+        if isNew { try fileSystem.syncDirectory(PathName.parent(path)) }
+        let empty = Manifest(index: fileSystem.randomIdentifier(), schema: schema)
+        // Generation 0 is never written: it only precedes the first.
+        var none = empty
+        none.generation = 0
+        let lock: any FileLock
+        do throws(GranaryError) {
+            lock = try takeLock(fileSystem, path)
+        } catch {
+            // Whoever holds the lock will keep it; of an unlocked one nothing is to be left.
+            if isNew, error.code != .locked { try? fileSystem.unlink("\(path)/\(lockName)") }
+            throw error
+        }
+        let writer = DirectoryWriter(
+            path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash,
+            previous: nil)
+        do throws(GranaryError) {
+            // Another may have made an index, and given it free, before the lock was taken.
+            try expectEmpty(fileSystem, path)
+        } catch {
+            writer.close()
+            throw error
+        }
+        do throws(GranaryError) {
+            try writer.removeLeftovers()
+            _ = try writer.commit { _ in }
+            return writer
+        } catch {
+            writer.destroy()
+            throw error
+        }
+    }
+
+    /// That a directory has nothing but what an interrupted `create` leaves: never a manifest, never a data file.
+    private static func expectEmpty(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) {
+        let first = try fileSystem.list(path).first {
+            $0 != lockName && !(isDisposable($0) && $0.hasSuffix(".tmp"))
+        }
+        if let first {
+            throw GranaryError(
+                .alreadyExists, "expected an empty directory, found \(first) in it", path: path)
         }
     }
 
@@ -68,7 +104,8 @@ public final class DirectoryWriter {
     ///
     /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but not write),
     ///   and what is wrong with the manifest or a file.
-    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter {
+    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
+    {
         // Before the lock, whose file must not be made in a directory that is none of ours.
         _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         let lock = try takeLock(fileSystem, path)
@@ -78,16 +115,26 @@ public final class DirectoryWriter {
             let (manifest, hash) = try IndexDirectory.latest(fileSystem: fileSystem, path: path)
             guard manifest.readOnlyCompatibleFlags == 0 else {
                 throw GranaryError(
-                    .unsupported, "the index uses features that this version can read but not write", path: path)
+                    .unsupported, "the index uses features that this version can read but not write",
+                    path: path)
             }
             for file in manifest.files {
-                _ = try Container.open(fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
+                _ = try Container.open(
+                    fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
+            }
+            var (previous, isPreviousKnown) = (Manifest?.none, true)
+            do throws(GranaryError) {
+                previous = try IndexDirectory.read(
+                    manifest.generation - 1, fileSystem: fileSystem, path: path
+                ).manifest
+            } catch {
+                isPreviousKnown = error.code == .notFound
             }
             let writer = DirectoryWriter(
                 path: path, fileSystem: fileSystem, lock: lock, manifest: manifest, hash: hash,
-                previous: manifest.generation > 1
-                    ? try? IndexDirectory.read(manifest.generation - 1, fileSystem: fileSystem, path: path).manifest : nil)
-            try writer.removeLeftovers()
+                previous: previous)
+            // Without knowing what the generation before has, nothing can be told to be left over.
+            if isPreviousKnown { try writer.removeLeftovers() }
             return writer
         } catch {
             lock.release()
@@ -129,13 +176,20 @@ public final class DirectoryWriter {
         if poison == nil { poison = GranaryError(.writerPoisoned, "the writer is closed", path: path) }
     }
 
-    /// Removes the index: manifests first, so that no crash leaves one whose files are gone.
+    /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves one whose
+    /// files are gone. Files that are not the engine's stay.
     public func destroy() {
-        let names = (try? fileSystem.list(path)) ?? []
-        for name in names where Manifest.generation(ofFileName: name) != nil { try? fileSystem.unlink("\(path)/\(name)") }
-        for name in names where Self.isDisposable(name) { try? fileSystem.unlink("\(path)/\(name)") }
+        defer { close() }
+        guard lock.isStillHeld(), let names = try? fileSystem.list(path) else { return }
+        for name in names where Manifest.generation(ofFileName: name) != nil {
+            try? fileSystem.unlink("\(path)/\(name)")
+        }
+        // A manifest whose removal is not durable may come back, and with it the need for its data files.
+        let isGone = (try? fileSystem.syncDirectory(path)) != nil
+        for name in names where Self.isDisposable(name) && (isGone || name.hasSuffix(".tmp")) {
+            try? fileSystem.unlink("\(path)/\(name)")
+        }
         try? fileSystem.unlink("\(path)/\(Self.lockName)")
-        close()
         try? fileSystem.syncDirectory(path)
     }
 
@@ -172,7 +226,9 @@ public final class DirectoryWriter {
                 throw error
             }
             if error.code == .alreadyExists {
-                throw poisoned(GranaryError(.alreadyExists, "another writer has made generation \(generation)", path: path))
+                throw poisoned(
+                    GranaryError(
+                        .alreadyExists, "another writer has made generation \(generation)", path: path))
             }
             throw uncertain(generation, error)
         }
@@ -186,7 +242,8 @@ public final class DirectoryWriter {
     private func uncertain(_ generation: UInt64, _ cause: GranaryError) -> GranaryError {
         poisoned(
             GranaryError(
-                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)", path: path,
+                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)",
+                path: path,
                 systemError: cause.systemError))
     }
 
@@ -202,7 +259,8 @@ public final class DirectoryWriter {
     private func check() throws(GranaryError) {
         if let poison {
             throw GranaryError(
-                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)", path: path,
+                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",
+                path: path,
                 systemError: poison.systemError)
         }
     }
@@ -217,7 +275,9 @@ public final class DirectoryWriter {
     private func remove(_ old: Manifest) {
         try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
         let retained = retainedNames
-        for file in old.files where !retained.contains(file.name) { try? fileSystem.unlink("\(path)/\(file.name)") }
+        for file in old.files where !retained.contains(file.name) {
+            try? fileSystem.unlink("\(path)/\(file.name)")
+        }
     }
 
     private func removeLeftovers() throws(GranaryError) {
@@ -239,7 +299,9 @@ public final class DirectoryWriter {
         return parts[1] == "tmp" || FileKind.allCases.contains { "\($0)" == parts[1] }
     }
 
-    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> any FileLock {
+    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError)
+        -> any FileLock
+    {
         try fileSystem.lock("\(path)/\(lockName)", stamp: SystemCalls.processStamp())
     }
 }

@@ -36,14 +36,15 @@ public enum IndexDirectory {
         let file = try fileSystem.openForReading("\(path)/\(Manifest.fileName(generation))")
         defer { file.close() }
         let length = try file.length()
-        guard length < 1 << 30 else {
+        guard length <= UInt64(Manifest.largestBytes) else {
             throw GranaryError(.corrupt, "expected a manifest, found \(length) bytes", path: file.path)
         }
         let bytes = try file.read(at: 0, count: Int(length))
         let manifest = try Manifest.decode(bytes, path: file.path)
         guard manifest.generation == generation else {
             throw GranaryError(
-                .wrongFile, "expected generation \(generation), found \(manifest.generation)", path: file.path)
+                .wrongFile, "expected generation \(generation), found \(manifest.generation)", path: file.path
+            )
         }
         return (manifest, Manifest.hash(of: bytes))
     }
