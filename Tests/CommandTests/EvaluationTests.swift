@@ -9,8 +9,8 @@ import Testing
     private static let run = """
         q1 Q0 d3 1 9.5 t
         q1 Q0 d1 2 9.5 t
-        q1 Q0 d2 3 7.25 t
-        q1 Q0 d9 4 7.250000001 t
+        q1 Q0 d2 3 7.250000001 t
+        q1 Q0 d9 4 7.25 t
         q1 Q0 d4 5 3 t
         q2 Q0 d5 1 2.0 t
         q2 Q0 d6 2 1.5 t
