@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Granary
@@ -26,6 +27,14 @@ import Testing
             texts.append(
                 "\(Int.random(in: 0...99, using: &random)).\(Int.random(in: 0...999_999_999, using: &random))"
             )
+        }
+        // Beside the middle of two neighbours a decimal of 16 digits may be nearest to the same float64 as the middle.
+        for _ in 0..<40_000 {
+            let value = Float.random(in: 1e-4...1000, using: &random)
+            let middle = (Double(value) + Double(value.nextUp)) / 2
+            texts.append("\(middle)")
+            let digits = Int.random(in: 15...19, using: &random)
+            texts.append(String(format: "%.\(digits)g", middle))
         }
         for text in texts {
             let bytes = Array(text.utf8)
