@@ -116,7 +116,7 @@ struct GranaryBench: ParsableCommand {
     }
 
     private func report(_ row: BenchRow) {
-        var line = "\(row.params)  recall \(row.recall.rounded(to: 4))  \(row.mean.rounded(to: 1)) us  p99 \(row.p99.rounded(to: 0))"
+        var line = "\(row.params)  recall \(row.recall.rounded(to: 4))  \(row.mean.rounded(to: 1)) us  p50 \(row.median.rounded(to: 1))  p99 \(row.p99.rounded(to: 0))"
         if counts {
             let c = row.statistics
             line += "  lists \(c.lists / row.queries) summaries \(c.summaries / row.queries) blocks \(c.blocks / row.queries)"
