@@ -47,7 +47,7 @@ import GranaryStorage
         type: WeightType, local: [UInt32], steps: [Float], ids: Span<UInt32>, weights: Span<Float>,
         row: inout [UInt8], fine: inout [UInt8], statistics: inout RowStatistics
     ) -> EncodedRow? {
-        let bound = granary_row_bound(ids.count)
+        let bound = granary_row_bound(ids.count, components)
         if row.count < bound { row = [UInt8](repeating: 0, count: 2 * bound) }
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
         var entries: UInt32 = 0
@@ -117,7 +117,7 @@ import GranaryStorage
         _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinals: Span<UInt32>,
         options: BuildOptions, keeping component: UInt32, out: inout [UInt8]
     ) -> Int? {
-        let bound = granary_row_bound(min(Int(components), 32_768))
+        let bound = granary_row_bound(min(Int(components), 32_768), components)
         if out.count < bound { out = [UInt8](repeating: 0, count: bound) }
         var entries: UInt32 = 0
         // SAFETY: `out` has the size that the kernel asks for; the kernel checks rows and their components.
