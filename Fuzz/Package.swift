@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// A package of its own: its executables have no main but libFuzzer's, so they only link with the flags of `Fuzz/run`.
+// A package of its own: its executables have no main but libFuzzer's, so they only link with the flags of
+// `Fuzz/run`.
 import PackageDescription
 
 let targets = ["FuzzManifest", "FuzzContainer", "FuzzSegment", "FuzzQuery", "FuzzImport"]

@@ -3,7 +3,8 @@ import Granary
 
 /// The readers of input files. What a JSON-lines reader takes must come back the same after it is written.
 ///
-/// Input: u8 mode (1: a CSR matrix, else JSON lines; bits 1 and 2 the duplicates, bit 3 decimal tokens) | the file.
+/// Input: u8 mode (1: a CSR matrix, else JSON lines; bits 1 and 2 the duplicates, bit 3 decimal tokens) | the
+/// file.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     var input = Input(data, size)

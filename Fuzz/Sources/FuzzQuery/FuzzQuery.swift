@@ -1,8 +1,8 @@
 import FuzzSupport
 import Granary
 
-/// Queries of any weights, components, k and accuracy on sound indexes. An exact answer must be what scoring every
-/// document gives, and an approximate one a part of it in the same order.
+/// Queries of any weights, components, k and accuracy on sound indexes. An exact answer must be what scoring
+/// every document gives, and an approximate one a part of it in the same order.
 ///
 /// Input: u8 seed | u8 accuracy | u16 k | f64 recall, mass or factor | entries: u32 component, f32 weight.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -1,6 +1,7 @@
 import Granary
 
-/// Gives mutated bytes the checksums of `Formats/container.md` again, so that what stands behind them is reached.
+/// Gives mutated bytes the checksums of `Formats/container.md` again, so that what stands behind them is
+/// reached.
 public enum Repair {
     static func number(_ bytes: [UInt8], _ at: Int, _ size: Int) -> Int {
         (0..<size).reversed().reduce(0) { at + $1 < bytes.count ? $0 << 8 | Int(bytes[at + $1]) : $0 }
@@ -15,7 +16,8 @@ public enum Repair {
         return UInt64(Checksum.crc32c(span.bytes))
     }
 
-    /// A container: header, block checksums where the table leads to places inside the file, root hash, footer.
+    /// A container: header, block checksums where the table leads to places inside the file, root hash,
+    /// footer.
     ///
     /// - Returns: the root hash; nil for bytes too short for a container.
     public static func container(_ bytes: inout [UInt8]) -> Identifier128? {

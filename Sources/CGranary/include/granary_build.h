@@ -63,7 +63,8 @@ long granary_cluster(granary_builder *b, const granary_row_source *source, const
 
 /// Writes the summary of a block as a row of codes: blend × maximum + (1 - blend) × mean of each component,
 /// the strongest up to `energy` of the sum. `keep` is in it whatever its weight. `out` needs
-/// granary_row_bound(min(components, 32,768), components) bytes. Returns the row's length, 0 on a malformed row.
+/// granary_row_bound(min(components, 32,768), components) bytes. Returns the row's length, 0 on a malformed
+/// row.
 size_t granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals,
                          size_t n, float blend, float energy, uint32_t keep, uint8_t *out, uint32_t *entries);
 

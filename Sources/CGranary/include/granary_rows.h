@@ -53,8 +53,8 @@ size_t granary_rows_score_range(const granary_rows *rows, const float *table, ui
                                 float *scores, int level);
 
 /// Writes the components and codes of a row (padding and bridges included, as entries with code 0).
-/// Room for half as many entries as the row has bytes is needed. Returns the number of entries, or -1 for a malformed row.
-/// `shift` receives the row's shift.
+/// Room for half as many entries as the row has bytes is needed. Returns the number of entries, or -1 for a
+/// malformed row. `shift` receives the row's shift.
 long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *components, uint8_t *codes,
                         uint8_t *shift);
 

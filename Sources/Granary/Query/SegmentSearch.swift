@@ -50,7 +50,8 @@ struct SegmentSearch: ~Escapable {
         // sums in another order differ by less than 1e-4.
         let factor: Float = rows.isLinear ? 1.0001 : 1.1252
         var slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
-        // Products near the smallest floats lose digits: then an absolute error counts beside the relative one.
+        // Products near the smallest floats lose digits: then an absolute error counts beside the relative
+        // one.
         let factors = query.locals.indices.map {
             query.weights[$0] * (rows.isLinear ? steps[Int(query.locals[$0])] : 1)
         }

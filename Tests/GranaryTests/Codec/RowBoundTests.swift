@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct RowBoundTests {
     /// A row of one entry far from the first component is nearly all bridges: its bound once forgot them.
-    @Test(arguments: [1, 65_535, 65_536, 65_537, 1_000_000, 5_000_000, 100_000_000, 4_000_000_000] as [UInt32])
+    @Test(
+        arguments: [1, 65_535, 65_536, 65_537, 1_000_000, 5_000_000, 100_000_000, 4_000_000_000] as [UInt32])
     func aRowFitsIntoItsBoundHoweverFarItsComponentsLieApart(components: UInt32) {
         for count in [1, 2, 8, 9] where count <= components {
             let ids = (0..<count).map { components - UInt32(count - $0) }
