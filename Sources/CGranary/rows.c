@@ -135,8 +135,10 @@ int granary_row_weights(const granary_rows *rows, const granary_fine *fine, cons
             if (fine->width == 4) memcpy(&weight, rest + 4ull * entry, 4);
             else if (fine->width == 1)
                 weight = granary_half_value((uint16_t)(p.codes[entry] << 7 | (rest[entry] & 127)));
+            else if (ids[lane] < rows->components)
+                weight = (float)p.codes[entry] * steps[ids[lane]] * p.scale;
             else
-                weight = ids[lane] < rows->components ? (float)p.codes[entry] * steps[ids[lane]] * p.scale : 0;
+                weight = 0;
             // Padding and bridges repeat or pass components with weight 0: an entry proper is not undone by
             // them.
             if (weight > 0) weights[next] = weight;

@@ -23,18 +23,20 @@ public final class Container: Sendable {
         }
     }
 
-    /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the
-    /// checksums, root hash; that sections lie inside the file, in order and apart.
+    /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the checksums,
+    /// root hash; that sections lie inside the file, in order and apart.
     ///
-    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped),
-    ///   `unsupportedVersion`, `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
+    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped), `unsupportedVersion`,
+    ///   `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
     public static func open(
         fileSystem: any FileSystem, directory: String, record: FileRecord, index: Identifier128
     ) throws(GranaryError) -> Container {
         let path = "\(directory)/\(record.name)"
         let file = try fileSystem.openForReading(path)
         defer { file.close() }
-        let length = try file.length()
+        let mapping = try file.map()
+        // The length of what is mapped, which is what will be read: the file's own may have changed since.
+        let length = UInt64(mapping.count)
         guard length == record.length,
             length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes)
         else {
@@ -42,7 +44,6 @@ public final class Container: Sendable {
                 length < record.length ? .truncated : .wrongFile,
                 "expected a file of \(record.length) bytes, found \(length)", path: path)
         }
-        let mapping = try file.map()
         let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path)
             .entries()
         return Container(record: record, path: path, mapping: mapping, entries: entries)
@@ -64,8 +65,7 @@ public final class Container: Sendable {
 
     /// Checks every section against its checksums, and that all bytes between sections are zero.
     ///
-    /// - Parameter progress: is told the bytes verified since it was told last; what it throws ends the
-    ///   check.
+    /// - Parameter progress: is told the bytes verified since it was told last; what it throws ends the check.
     /// - Throws: `checksumMismatch` with section and offset, `corrupt`.
     public func verify(_ progress: ((UInt64) throws(GranaryError) -> Void)? = nil) throws(GranaryError) {
         var end = UInt64(ContainerFormat.headerBytes)
@@ -88,8 +88,9 @@ public final class Container: Sendable {
     ///
     /// - Throws: `checksumMismatch`, `invalidArgument` for a range or section that is not this file's.
     public func verify(_ section: Section, _ range: Range<Int>) throws(GranaryError) {
-        guard range.lowerBound >= 0, range.upperBound <= section.count,
-            let entry = entries.first(where: { $0.id == section.id })
+        guard let entry = entries.first(where: { $0.id == section.id }),
+            entry.offset == UInt64(section.offset),
+            entry.count == UInt64(section.count), range.lowerBound >= 0, range.upperBound <= section.count
         else {
             throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path)
         }
@@ -118,8 +119,17 @@ public final class Container: Sendable {
 
     private func expectZeros(_ range: Range<UInt64>) throws(GranaryError) {
         let mapping = mapping
-        for offset in range where mapping.bytes.byte(at: Int(offset)) != 0 {
-            throw GranaryError(.corrupt, "expected zeros between sections", path: path, byteOffset: offset)
+        let bytes = mapping.bytes.extracting(Int(range.lowerBound)..<Int(range.upperBound))
+        var reader = ByteReader(bytes, path: path)
+        while reader.remaining > 0 {
+            let offset = range.lowerBound + UInt64(reader.position)
+            let word =
+                reader.remaining < 8 ? UInt64(try reader.next(UInt8.self)) : try reader.next(UInt64.self)
+            guard word == 0 else {
+                throw GranaryError(
+                    .corrupt, "expected zeros between sections", path: path,
+                    byteOffset: offset + UInt64(word.trailingZeroBitCount / 8))
+            }
         }
     }
 }

@@ -22,8 +22,9 @@ struct ContainerReader: ~Escapable {
         var reader = ByteReader(bytes.extracting(table..<end), path: path, section: "section table")
         var entries: [SectionEntry] = []
         for _ in 0..<count { entries.append(try entry(&reader)) }
-        let checksums = Int(entries.first?.checksums ?? UInt64(table))
         try checkPlaces(entries, table: table)
+        // Inside the file, as `checkPlaces` has checked; before it the number may be anything.
+        let checksums = Int(entries.first?.checksums ?? UInt64(table))
         var writer = ByteWriter()
         writer.append(bytes.extracting(checksums..<end))
         var header = ByteWriter()

@@ -1,7 +1,8 @@
 /// Streams one data file: sections one after the other, checksums and table at the end. Not for several
 /// threads.
 ///
-/// A file that is not finished is removed with its writer.
+/// A file that is not finished is removed with its writer, and as soon as a write or the final sync fails: what has
+/// reached the disk is not known then, and a second sync may lie.
 public final class ContainerWriter {
     private let fileSystem: any FileSystem
     private let file: any WritableFile
@@ -38,9 +39,16 @@ public final class ContainerWriter {
     public var path: String { file.path }
 
     /// Begins a section at the next border of 4096 bytes.
+    ///
+    /// - Throws: `invalidArgument` while a section is open, for one that the file has, and for one too many.
     public func beginSection(_ id: SectionID, codec: UInt16 = 0) throws(GranaryError) {
-        guard !isSectionOpen, sections.count < ContainerFormat.largestSectionCount else {
-            throw GranaryError(.invalidArgument, "expected no open section", path: path, section: id.name)
+        guard !isSectionOpen, !isOver, !sections.contains(where: { $0.id == id }),
+            sections.count < ContainerFormat.largestSectionCount
+        else {
+            throw GranaryError(
+                .invalidArgument, "expected an unfinished file without an open section, or this one",
+                path: path,
+                section: id.name)
         }
         // The slack of the section before lies in the padding.
         let from = sections.isEmpty ? position : position + ContainerFormat.slack
@@ -60,6 +68,7 @@ public final class ContainerWriter {
 
     /// Adds bytes to the open section.
     public func append(_ bytes: RawSpan) throws(GranaryError) {
+        try expectOpenSection()
         buffer.append(bytes)
         if buffer.bytes.count >= Self.bufferBytes { try flush() }
     }
@@ -74,6 +83,7 @@ public final class ContainerWriter {
         #if _endian(little)
             try append(values.rawBytes)
         #else
+            try expectOpenSection()
             for value in values { buffer.append(value) }
             if buffer.bytes.count >= Self.bufferBytes { try flush() }
         #endif
@@ -86,9 +96,8 @@ public final class ContainerWriter {
     ///
     /// - Parameter elements: how many things it holds, for people.
     public func endSection(elements: UInt64) throws(GranaryError) {
-        guard isSectionOpen, let last = sections.indices.last else {
-            throw GranaryError(.invalidArgument, "expected an open section", path: path)
-        }
+        try expectOpenSection()
+        let last = sections.count - 1
         try flush()
         if crcCount > 0 { checksums.append(crc) }
         sections[last].count = sectionLength
@@ -128,10 +137,16 @@ public final class ContainerWriter {
         buffer.bytes += ContainerFormat.footer(
             table: table, sections: sections.count, length: length, root: root)
         try flush()
-        try file.sync()
-        let written = try file.length()
-        guard written == length else {
-            throw GranaryError(.truncated, "expected a file of \(length) bytes, found \(written)", path: path)
+        do throws(GranaryError) {
+            try file.sync()
+            let written = try file.length()
+            guard written == length else {
+                throw GranaryError(
+                    .truncated, "expected a file of \(length) bytes, found \(written)", path: path)
+            }
+        } catch {
+            abandon()
+            throw error
         }
         file.close()
         isOver = true
@@ -148,13 +163,24 @@ public final class ContainerWriter {
 
     private var position: UInt64 { flushed + UInt64(buffer.bytes.count) }
 
+    private func expectOpenSection() throws(GranaryError) {
+        guard isSectionOpen, !isOver else {
+            throw GranaryError(.invalidArgument, "expected an open section of an unfinished file", path: path)
+        }
+    }
+
     private func pad(to target: UInt64) { buffer.pad(to: Int(target - flushed)) }
 
     private func flush() throws(GranaryError) {
         let pending = buffer.bytes
         buffer.bytes = []
         if isSectionOpen { checksum(pending.rawBytes) }
-        try file.write(pending.rawBytes, at: flushed)
+        do throws(GranaryError) {
+            try file.write(pending.rawBytes, at: flushed)
+        } catch {
+            abandon()
+            throw error
+        }
         flushed += UInt64(pending.count)
         buffer.bytes.reserveCapacity(Self.bufferBytes)
     }

@@ -75,7 +75,7 @@ public struct PosixFileSystem: FileSystem {
     public func status(_ path: String) throws(GranaryError) -> FileStatus? {
         var info = stat()
         guard unsafe lstat(path, &info) == 0 else {
-            if errno == ENOENT { return nil }
+            if errno == ENOENT || errno == ENOTDIR { return nil }
             throw SystemCalls.error("lstat", errno, path: path)
         }
         return SystemCalls.fileStatus(info)
@@ -108,12 +108,22 @@ public struct PosixFileSystem: FileSystem {
 /// An open file.
 private final class PosixFile: WritableFile {
     let path: String
-    let descriptor: Int32
+    private let number: Int32
     private let isOpen = Mutex(true)
 
     init(_ path: String, _ descriptor: Int32) {
         self.path = path
-        self.descriptor = descriptor
+        number = descriptor
+    }
+
+    /// The descriptor: once it is closed, its number may be another file's.
+    var descriptor: Int32 {
+        get throws(GranaryError) {
+            guard isOpen.withLock({ $0 }) else {
+                throw GranaryError(.invalidArgument, "expected an open file, found a closed one", path: path)
+            }
+            return number
+        }
     }
 
     deinit { close() }
@@ -123,8 +133,9 @@ private final class PosixFile: WritableFile {
     }
 
     func read(at offset: UInt64, count: Int) throws(GranaryError) -> [UInt8] {
-        guard let start = off_t(exactly: offset), start <= off_t.max - off_t(count), count >= 0 else {
-            throw GranaryError(.invalidArgument, "expected an offset of a file, found \(offset)", path: path)
+        let descriptor = try descriptor
+        guard count >= 0, let start = off_t(exactly: offset), start <= off_t.max - off_t(count) else {
+            throw GranaryError(.invalidArgument, "expected a range of a file", path: path, byteOffset: offset)
         }
         var (done, failed) = (0, Int32(0))
         // SAFETY: pread is told the room that is left behind `done`; only what it filled is kept.
@@ -148,6 +159,7 @@ private final class PosixFile: WritableFile {
     }
 
     func write(_ bytes: RawSpan, at offset: UInt64) throws(GranaryError) {
+        let descriptor = try descriptor
         guard let start = off_t(exactly: offset), start <= off_t.max - off_t(bytes.byteCount) else {
             throw GranaryError(.invalidArgument, "expected an offset of a file, found \(offset)", path: path)
         }
@@ -178,18 +190,15 @@ private final class PosixFile: WritableFile {
 
     func close() {
         isOpen.withLock { isOpen in
-            if isOpen { _ = SystemCalls.close(descriptor) }
+            if isOpen { _ = SystemCalls.close(number) }
             isOpen = false
         }
     }
 }
 
-/// A kernel lock of an open file description: it ends with its process, however that ends, and closing
-/// another descriptor of the file does not drop it. Locks of one process do not see each other, so a table of
-/// this process does that.
+/// A kernel lock of an open file description: it ends with its process, however that ends, closing another descriptor of
+/// the file does not drop it, and two of one process exclude each other.
 private final class PosixLock: FileLock {
-    private static let held = Mutex<Set<FileStatus.Identity>>([])
-
     private let path: String
     private let descriptor: Int32
     private let identity: FileStatus.Identity
@@ -202,15 +211,17 @@ private final class PosixLock: FileLock {
             guard status.kind == .file else {
                 throw GranaryError(.wrongFile, "expected a regular file", path: path)
             }
-            identity = status.identity
-            let isFree = Self.held.withLock { [identity] in $0.insert(identity).inserted }
-            guard isFree else { throw Self.locked(descriptor, path) }
             let number = granary_lock(descriptor)
             guard number == 0 else {
-                Self.held.withLock { [identity] in _ = $0.remove(identity) }
                 throw number == EAGAIN
                     ? Self.locked(descriptor, path) : SystemCalls.error("lock", number, path: path)
             }
+            // Between opening and locking, its last holder may have removed it, and another have locked a new one.
+            guard try PosixFileSystem().status(path)?.identity == status.identity else {
+                throw GranaryError(
+                    .locked, "expected a free index, found its lock replaced meanwhile", path: path)
+            }
+            identity = status.identity
         } catch {
             _ = SystemCalls.close(descriptor)
             throw error
@@ -230,7 +241,7 @@ private final class PosixLock: FileLock {
         let count = unsafe stamp.withUnsafeMutableBytes {
             unsafe pread(descriptor, $0.baseAddress, $0.count, 0)
         }
-        let holder = String(decoding: stamp.prefix(max(0, count)), as: UTF8.self)
+        let holder = count > 0 ? String(decoding: stamp.prefix(count), as: UTF8.self) : "an unknown process"
         return GranaryError(.locked, "expected a free index, found it held by \(holder)", path: path)
     }
 
@@ -243,7 +254,6 @@ private final class PosixLock: FileLock {
         isHeld.withLock { isHeld in
             guard isHeld else { return }
             isHeld = false
-            Self.held.withLock { [identity] in _ = $0.remove(identity) }
             _ = SystemCalls.close(descriptor)
         }
     }

@@ -1,7 +1,7 @@
 /// An index directory in the hands of its one writer: the lock and the commit protocol.
 ///
-/// The order of a commit is the whole of its safety: data files are durable before it begins; directory,
-/// manifest, rename, directory follow, and only then is it acknowledged. Not for several threads at once.
+/// The order of a commit is the whole of its safety: data files are durable before it begins; directory, manifest,
+/// rename, directory follow, and only then is it acknowledged. Not for several threads at once.
 public final class DirectoryWriter {
     /// The directory.
     public let path: String
@@ -33,44 +33,77 @@ public final class DirectoryWriter {
 
     /// Makes an index: an empty first generation.
     ///
-    /// - Parameter path: a directory that is absent or empty.
-    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made
-    ///   is removed.
+    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create` leaves.
+    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made is removed.
     public static func create(
         fileSystem: any FileSystem, path: String, schema: [UInt8]
     ) throws(GranaryError) -> DirectoryWriter {
         let isNew = try fileSystem.status(path) == nil
         if isNew {
             try fileSystem.createDirectory(path)
-        } else if let first = try fileSystem.list(path).first {
-            throw GranaryError(
-                .alreadyExists, "expected an empty directory, found \(first) in it", path: path)
+        } else {
+            try expectEmpty(fileSystem, path)
         }
-        var writer: DirectoryWriter?
         do throws(GranaryError) {
-            if isNew { try fileSystem.syncDirectory(PathName.parent(path)) }
-            let lock = try takeLock(fileSystem, path)
-            let empty = Manifest(index: fileSystem.randomIdentifier(), schema: schema)
-            // Generation 0 is never written: it only precedes the first.
-            var none = empty
-            none.generation = 0
-            let new = DirectoryWriter(
-                path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash,
-                previous: nil)
-            writer = new
-            _ = try new.commit { _ in }
-            return new
+            return try createFirst(fileSystem, path, schema: schema, isNew: isNew)
         } catch {
-            if let writer { writer.destroy() }
+            // Does nothing to a directory that another has begun to use.
             if isNew { try? fileSystem.removeDirectory(path) }
             throw error
         }
     }
 
+    private static func createFirst(
+        _ fileSystem: any FileSystem, _ path: String, schema: [UInt8], isNew: Bool
+    ) throws(GranaryError) -> DirectoryWriter {
+        if isNew { try fileSystem.syncDirectory(PathName.parent(path)) }
+        let empty = Manifest(index: fileSystem.randomIdentifier(), schema: schema)
+        // Generation 0 is never written: it only precedes the first.
+        var none = empty
+        none.generation = 0
+        let lock: any FileLock
+        do throws(GranaryError) {
+            lock = try takeLock(fileSystem, path)
+        } catch {
+            // Whoever holds the lock will keep it; of an unlocked one nothing is to be left.
+            if isNew, error.code != .locked { try? fileSystem.unlink("\(path)/\(lockName)") }
+            throw error
+        }
+        let writer = DirectoryWriter(
+            path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash,
+            previous: nil)
+        do throws(GranaryError) {
+            // Another may have made an index, and given it free, before the lock was taken.
+            try expectEmpty(fileSystem, path)
+        } catch {
+            writer.close()
+            throw error
+        }
+        do throws(GranaryError) {
+            try writer.removeLeftovers()
+            _ = try writer.commit { _ in }
+            return writer
+        } catch {
+            writer.destroy()
+            throw error
+        }
+    }
+
+    /// That a directory has nothing but what an interrupted `create` leaves: never a manifest, never a data file.
+    private static func expectEmpty(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) {
+        let first = try fileSystem.list(path).first {
+            $0 != lockName && !(isDisposable($0) && $0.hasSuffix(".tmp"))
+        }
+        if let first {
+            throw GranaryError(
+                .alreadyExists, "expected an empty directory, found \(first) in it", path: path)
+        }
+    }
+
     /// Takes an index for writing, checks the structure of every file, and removes what a crash has left.
     ///
-    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but
-    ///   not write), and what is wrong with the manifest or a file.
+    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but not write),
+    ///   and what is wrong with the manifest or a file.
     public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
     {
         // Before the lock, whose file must not be made in a directory that is none of ours.
@@ -89,12 +122,19 @@ public final class DirectoryWriter {
                 _ = try Container.open(
                     fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
             }
+            var (previous, isPreviousKnown) = (Manifest?.none, true)
+            do throws(GranaryError) {
+                previous = try IndexDirectory.read(
+                    manifest.generation - 1, fileSystem: fileSystem, path: path
+                ).manifest
+            } catch {
+                isPreviousKnown = error.code == .notFound
+            }
             let writer = DirectoryWriter(
                 path: path, fileSystem: fileSystem, lock: lock, manifest: manifest, hash: hash,
-                previous: manifest.generation > 1
-                    ? try? IndexDirectory.read(manifest.generation - 1, fileSystem: fileSystem, path: path)
-                        .manifest : nil)
-            try writer.removeLeftovers()
+                previous: previous)
+            // Without knowing what the generation before has, nothing can be told to be left over.
+            if isPreviousKnown { try writer.removeLeftovers() }
             return writer
         } catch {
             lock.release()
@@ -110,9 +150,8 @@ public final class DirectoryWriter {
     /// Publishes the next generation. Its new files are finished (and so durable) already.
     ///
     /// - Parameter change: makes the next generation of this one.
-    /// - Throws: `diskFull` and `tooLarge` (nothing is published, the writer stays usable), `commitUncertain`
-    ///   (the outcome is unknown), and others that poison the writer: nothing is removed then, since the
-    ///   system's word is in doubt.
+    /// - Throws: `diskFull` and `tooLarge` (nothing is published, the writer stays usable), `commitUncertain` (the outcome
+    ///   is unknown), and others that poison the writer: nothing is removed then, since the system's word is in doubt.
     public func commit(_ change: (inout Manifest) -> Void) throws(GranaryError) -> Manifest {
         try check()
         var next = manifest
@@ -137,15 +176,20 @@ public final class DirectoryWriter {
         if poison == nil { poison = GranaryError(.writerPoisoned, "the writer is closed", path: path) }
     }
 
-    /// Removes the index: manifests first, so that no crash leaves one whose files are gone.
+    /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves one whose
+    /// files are gone. Files that are not the engine's stay.
     public func destroy() {
-        let names = (try? fileSystem.list(path)) ?? []
+        defer { close() }
+        guard lock.isStillHeld(), let names = try? fileSystem.list(path) else { return }
         for name in names where Manifest.generation(ofFileName: name) != nil {
             try? fileSystem.unlink("\(path)/\(name)")
         }
-        for name in names where Self.isDisposable(name) { try? fileSystem.unlink("\(path)/\(name)") }
+        // A manifest whose removal is not durable may come back, and with it the need for its data files.
+        let isGone = (try? fileSystem.syncDirectory(path)) != nil
+        for name in names where Self.isDisposable(name) && (isGone || name.hasSuffix(".tmp")) {
+            try? fileSystem.unlink("\(path)/\(name)")
+        }
         try? fileSystem.unlink("\(path)/\(Self.lockName)")
-        close()
         try? fileSystem.syncDirectory(path)
     }
 
@@ -227,8 +271,7 @@ public final class DirectoryWriter {
         Set((manifest.files + (previous?.files ?? [])).map(\.name))
     }
 
-    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next
-    /// opening.
+    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next opening.
     private func remove(_ old: Manifest) {
         try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
         let retained = retainedNames
@@ -248,8 +291,8 @@ public final class DirectoryWriter {
         }
     }
 
-    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours.
-    /// Other names are not ours to remove.
+    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours. Other names
+    /// are not ours to remove.
     private static func isDisposable(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, Identifier128(hex: String(parts[0])) != nil else { return false }

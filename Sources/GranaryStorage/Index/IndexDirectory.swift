@@ -36,7 +36,7 @@ public enum IndexDirectory {
         let file = try fileSystem.openForReading("\(path)/\(Manifest.fileName(generation))")
         defer { file.close() }
         let length = try file.length()
-        guard length < 1 << 30 else {
+        guard length <= UInt64(Manifest.largestBytes) else {
             throw GranaryError(.corrupt, "expected a manifest, found \(length) bytes", path: file.path)
         }
         let bytes = try file.read(at: 0, count: Int(length))

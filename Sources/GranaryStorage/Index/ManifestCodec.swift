@@ -5,11 +5,14 @@ extension Manifest {
     private static let major: UInt16 = 1
     private static let trailerBytes = 32
     private static let largestSchema = 1 << 16
+    /// Room for millions of files; a reader allocates no more than this, whatever lies in the place of a manifest.
+    static let largestBytes = 1 << 28
     private static let none = UInt32.max
 
     /// The bytes.
     ///
-    /// - Throws: `tooLarge` for user data over 1 MiB or a schema over 64 KiB.
+    /// - Throws: `tooLarge` for user data over 1 MiB, a schema over 64 KiB or a manifest over 256 MiB, `invalidArgument`
+    ///   where the parts do not agree: what cannot be read back is not written.
     public func encoded() throws(GranaryError) -> [UInt8] {
         for (part, count, limit) in [
             ("user data", userData.count, Manifest.largestUserData),
@@ -19,6 +22,7 @@ extension Manifest {
         ] where count > limit {
             throw GranaryError(.tooLarge, "expected \(part) of up to \(limit), found \(count)")
         }
+        try check { GranaryError($0 == .corrupt ? .invalidArgument : $0, $1) }
         var writer = ByteWriter()
         writer.bytes += Manifest.magic
         writer.append(Manifest.major)
@@ -54,6 +58,9 @@ extension Manifest {
         writer.append(UInt64(writer.bytes.count + Manifest.trailerBytes))
         writer.append(Checksum.blake2s128(writer.bytes))
         writer.bytes += Manifest.endMagic
+        guard writer.bytes.count <= Manifest.largestBytes else {
+            throw GranaryError(.tooLarge, "expected a manifest of up to \(Manifest.largestBytes) bytes")
+        }
         return writer.bytes
     }
 
@@ -143,6 +150,10 @@ extension Manifest {
 
     /// What the hash cannot say: that the parts agree with each other.
     private func check(_ fail: (GranaryError.Code, String) -> GranaryError) throws(GranaryError) {
+        // Neither the generation before nor the one after may overflow.
+        guard generation > 0, generation < .max else {
+            throw fail(.corrupt, "expected a generation, found \(generation)")
+        }
         guard Set(files.map(\.id)).count == files.count else {
             throw fail(.corrupt, "expected each file once")
         }
