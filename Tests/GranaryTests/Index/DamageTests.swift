@@ -19,7 +19,8 @@ import Testing
             for document in collection.documents {
                 let tokens = document.sparse.weightOfComponent.map { ("t\($0.key)", $0.value) }
                 try writer.upsert(
-                    Document(id: document.id, sparse: try SparseVector(tokens: tokens), payload: document.payload))
+                    Document(
+                        id: document.id, sparse: try SparseVector(tokens: tokens), payload: document.payload))
             }
         }
         try test.write { (writer) throws(GranaryError) in
@@ -55,7 +56,8 @@ import Testing
         for (name, bytes) in files.sorted(by: { $0.key < $1.key }) {
             let step = max(1, bytes.count / 30)
             let ends = Array(0..<min(bytes.count, 66))
-            for length in Array(stride(from: 0, to: bytes.count, by: step)) + ends + ends.map({ bytes.count - 1 - $0 })
+            for length in Array(stride(from: 0, to: bytes.count, by: step)) + ends
+                + ends.map({ bytes.count - 1 - $0 })
             where length >= 0 {
                 var damaged = files
                 damaged[name] = Array(bytes.prefix(length))
@@ -73,7 +75,8 @@ import Testing
             for extra in [[0], [UInt8](repeating: 0, count: 4096), files[name] ?? []] as [[UInt8]] {
                 var damaged = files
                 damaged[name]?.append(contentsOf: extra)
-                #expect(try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil, "\(name)")
+                #expect(
+                    try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil, "\(name)")
             }
         }
     }
@@ -91,7 +94,9 @@ import Testing
                 let code = try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path))
                 #expect(code != nil, "\(name), a bit of byte \(place)")
             }
-            for place in Array(stride(from: 7, to: 64, by: 8)) + Array(stride(from: max(0, bytes.count - 640), to: bytes.count, by: 5)) {
+            for place in Array(stride(from: 7, to: 64, by: 8))
+                + Array(stride(from: max(0, bytes.count - 640), to: bytes.count, by: 5))
+            {
                 var damaged = files
                 damaged[name]?[place] ^= 0x80
                 let code = try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path))
@@ -105,9 +110,12 @@ import Testing
         for name in files.keys {
             var damaged = files
             damaged[name] = nil
-            #expect(try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil, "\(name) missing")
+            #expect(
+                try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil, "\(name) missing"
+            )
             damaged[name] = []
-            #expect(try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil, "\(name) empty")
+            #expect(
+                try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil, "\(name) empty")
             for other in files.keys where other != name {
                 damaged[name] = files[other]
                 let code = try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path))
@@ -123,7 +131,8 @@ import Testing
         let (files, others) = (try Self.files(), try Self.files(.float32))
         for (name, bytes) in files {
             let kind = name.split(separator: ".").last
-            for (other, foreign) in others where other.split(separator: ".").last == kind && foreign != bytes {
+            for (other, foreign) in others where other.split(separator: ".").last == kind && foreign != bytes
+            {
                 var damaged = files
                 damaged[name] = foreign
                 #expect(try Self.use(try TestFileSystem(files: damaged, in: TestIndex.path)) != nil)
@@ -138,7 +147,8 @@ import Testing
             damaged[name]?.removeLast(10)
             let fileSystem = try TestFileSystem(files: damaged, in: TestIndex.path)
             #expect(
-                errorCode { _ = try Index.open(at: TestIndex.path, fileSystem: fileSystem).writer(.small()) } != nil)
+                errorCode { _ = try Index.open(at: TestIndex.path, fileSystem: fileSystem).writer(.small()) }
+                    != nil)
             var after = try fileSystem.files(in: TestIndex.path)
             after["LOCK"] = nil
             #expect(after == damaged)

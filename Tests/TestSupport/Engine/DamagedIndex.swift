@@ -15,8 +15,12 @@ public enum DamagedIndex {
         let settings = [SearchSettings(listMass: 1, blockFactor: 0)]
         for query in queries {
             for k in [3, 1000] {
-                allowing { () throws(GranaryError) in _ = try snapshot.search(Query(sparse: query, k: k, exact: true)) }
-                allowing { () throws(GranaryError) in _ = try snapshot.search(Query(sparse: query, k: k, recall: 0.9)) }
+                allowing { () throws(GranaryError) in
+                    _ = try snapshot.search(Query(sparse: query, k: k, exact: true))
+                }
+                allowing { () throws(GranaryError) in
+                    _ = try snapshot.search(Query(sparse: query, k: k, recall: 0.9))
+                }
                 for setting in settings {
                     allowing { () throws(GranaryError) in
                         _ = try snapshot.search(Query(sparse: query, k: k, settings: setting))
