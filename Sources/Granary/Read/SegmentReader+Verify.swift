@@ -12,6 +12,7 @@ extension SegmentReader {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
             total += UInt64(entries.components.count)
+            // Sequence numbers wrap around in a manifest that no writer makes.
             let insertion = Int(sequence(ordinal) &- firstSequence)
             guard insertion < documentCount, !seen[insertion] else {
                 throw malformed(.insertions, at: Int(ordinal))
@@ -59,7 +60,9 @@ extension SegmentReader {
                         at: 0)
                 else { throw malformed(.postings, at: Int(block)) }
                 for ordinal in fresh[..<count] {
-                    guard try hasComponent(local, ordinal) else { throw malformed(.postings, at: Int(block)) }
+                    guard try entries(ordinal).components.contains(local) else {
+                        throw malformed(.postings, at: Int(block))
+                    }
                 }
                 postingCount += UInt64(count)
             }
@@ -73,17 +76,5 @@ extension SegmentReader {
         guard next == facts.blocks, postingCount == facts.postings else {
             throw malformed(.lists, at: Int(facts.components))
         }
-    }
-
-    /// Whether a document's row has a component. Reads the row up to the component, without a copy.
-    private func hasComponent(_ local: UInt32, _ ordinal: UInt32) throws(GranaryError) -> Bool {
-        var weight: [Float] = [0]
-        var place = weight.mutableSpan
-        let wanted = [local]
-        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &place)
-        else {
-            throw malformed(.rows, at: Int(ordinal))
-        }
-        return weight[0] > 0
     }
 }

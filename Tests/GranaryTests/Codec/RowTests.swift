@@ -2,7 +2,8 @@
 import TestSupport
 import Testing
 
-/// Forward rows: what comes back, and that every level of the kernels gives the same bits, whatever the bytes.
+/// Forward rows: what comes back, and that every level of the kernels gives the same bits, whatever the
+/// bytes.
 @Suite struct RowTests {
     static let shapes: [(WeightType, UInt32)] = WeightType.allCases.flatMap { type in
         [(type, UInt32(30)), (type, UInt32(65_536)), (type, UInt32(1_000_000))]
@@ -44,7 +45,8 @@ import Testing
             let found = scores(rows, table, level: level)
             #expect(found.bits == expected.bits && found.malformed == expected.malformed, "level \(level)")
         }
-        // The scalar twin itself: the light score is at most the score of the weights, and at least 8/9 of it.
+        // The scalar twin itself: the light score is at most the score of the weights, and at least 8/9 of
+        // it.
         for (number, vector) in rows.vectors.enumerated() where !vector.components.isEmpty {
             var full = 0.0
             for (component, weight) in zip(vector.components, vector.weights) {

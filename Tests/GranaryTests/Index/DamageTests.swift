@@ -2,7 +2,8 @@ import Granary
 import TestSupport
 import Testing
 
-/// An index whose files have been damaged: opening it or a full verification says so, and searching it never traps.
+/// An index whose files have been damaged: opening it or a full verification says so, and searching it
+/// never traps.
 @Suite struct DamageTests {
     /// Two segments, one with blocks, tokens, payloads and deletes in them.
     private static func files(_ weights: WeightType = .float16) throws -> [String: [UInt8]] {
@@ -32,8 +33,8 @@ import Testing
         return files
     }
 
-    /// Opens, verifies and uses an index; returns the code of the error of opening or verifying. Using it may give
-    /// any answer or error, but not another kind of error, and no trap.
+    /// Opens, verifies and uses an index; returns the code of the error of opening or verifying. Using it
+    /// may give any answer or error, but not another kind of error, and no trap.
     private static func use(_ fileSystem: TestFileSystem) throws -> GranaryError.Code? {
         let opened = Result { () throws(GranaryError) in
             try Index.open(at: TestIndex.path, fileSystem: fileSystem).snapshot()

@@ -3,8 +3,8 @@ import GranaryStorage
 import TestSupport
 import Testing
 
-/// Bytes that no writer makes, with every checksum right: nothing but the engine's own checks stands between them and
-/// a trap.
+/// Bytes that no writer makes, with every checksum right: nothing but the engine's own checks stands
+/// between them and a trap.
 @Suite struct HostileIndexTests {
     /// Segments with and without blocks, tokens, payloads, deletes; uint8 weights have steps besides.
     private static func files(_ weights: WeightType, tokens: Bool, wide: Bool) throws -> [String: [UInt8]] {
