@@ -73,7 +73,7 @@ struct SearchCommand: ParsableCommand {
             var left = queriesMax ?? .max
             while left > 0 {
                 try cancellation.check()
-                // As many at once as keep all cores busy, and no more: memory stays small and Ctrl-C is heard.
+                // Enough at once to keep all cores busy, and no more: memory stays small, Ctrl-C is heard.
                 let batch = try take(min(left, 64), from: source)
                 if batch.isEmpty { break }
                 left -= batch.count
