@@ -40,9 +40,10 @@ uint8_t granary_code_nearest(float weight) {
     return (uint8_t)((half > 0x7bff ? 0x7bff : half) >> 7);
 }
 
-size_t granary_row_bound(size_t n) {
-    size_t padded = (n + 8) * 2; // a bridge before each entry at the worst
-    return 8 + padded / 8 + padded + 2 * padded + 16;
+size_t granary_row_bound(size_t n, uint32_t components) {
+    // Each bridge passes 65,535 components, so there are no more of them than fit below `components`.
+    size_t padded = n + components / 0xffffu + GROUP;
+    return ROW_HEADER + padded / GROUP + padded + 2 * padded + 16;
 }
 
 size_t granary_row_encode(const uint32_t *components, const uint8_t *codes, size_t n, uint8_t shift,

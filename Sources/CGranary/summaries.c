@@ -82,6 +82,16 @@ static inline uint32_t level_at(const table_parts *p, uint32_t at) {
     return p->codes ? p->codes[at / 2] >> 4 * (at & 1) & 15u : p->blocks[at] >> 4;
 }
 
+/// Adds the entries of the component at `at`, up to the end of its bucket.
+static inline void add_entries(const table_parts *p, uint32_t at, uint32_t to, float weight, const float *values,
+                               float *estimates) {
+    uint32_t low = low_at(p, at);
+    do {
+        estimates[block_at(p, at)] += weight * values[level_at(p, at)];
+        at++;
+    } while (at < to && low_at(p, at) == low);
+}
+
 long granary_summaries_score(const granary_summaries *s, uint32_t table, const uint32_t *components,
                              const float *weights, size_t n, uint32_t *found, float *estimates) {
     table_parts p = table_at(s, table);
@@ -104,9 +114,8 @@ long granary_summaries_score(const granary_summaries *s, uint32_t table, const u
     }
     memset(estimates, 0, GRANARY_TABLE_BLOCKS * sizeof(float));
     for (size_t i = 0; i < n; i++) {
-        uint32_t to = p.buckets[(components[i] >> p.shift) + 1], low = components[i] & ((1u << p.shift) - 1);
-        for (uint32_t at = found[i]; at < to && low_at(&p, at) == low; at++)
-            estimates[block_at(&p, at)] += weights[i] * values[level_at(&p, at)];
+        uint32_t at = found[i], to = p.buckets[(components[i] >> p.shift) + 1];
+        if (at < to) add_entries(&p, at, to, weights[i], values, estimates);
     }
     return (long)p.block_count;
 }

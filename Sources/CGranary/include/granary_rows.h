@@ -53,8 +53,8 @@ size_t granary_rows_score_range(const granary_rows *rows, const float *table, ui
                                 float *scores, int level);
 
 /// Writes the components and codes of a row (padding and bridges included, as entries with code 0).
-/// Room for 65,536 entries is needed. Returns the number of entries, or -1 for a malformed row.
-/// `shift` receives the row's shift.
+/// Room for half as many entries as the row has bytes is needed. Returns the number of entries, or -1 for a
+/// malformed row. `shift` receives the row's shift.
 long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *components, uint8_t *codes,
                         uint8_t *shift);
 
@@ -63,8 +63,9 @@ long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *co
 int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps,
                         uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights);
 
-/// The most bytes that a row of n entries needs.
-size_t granary_row_bound(size_t n);
+/// The most bytes that a row of n entries below `components` needs; more than its stored entries, bridges and
+/// padding included.
+size_t granary_row_bound(size_t n, uint32_t components);
 
 /// Encodes a row of ascending components; returns its length, a multiple of 8. `fine_order` (may be null)
 /// receives for each stored entry the position in the input, or UINT32_MAX for padding and bridges; `entries`

@@ -50,7 +50,7 @@ import GranaryStorage
         type: WeightType, local: [UInt32], steps: [Float], ids: Span<UInt32>, weights: Span<Float>,
         row: inout [UInt8], fine: inout [UInt8], statistics: inout RowStatistics
     ) -> EncodedRow? {
-        let bound = granary_row_bound(ids.count)
+        let bound = granary_row_bound(ids.count, components)
         if row.count < bound { row = [UInt8](repeating: 0, count: 2 * bound) }
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
         var entries: UInt32 = 0

@@ -42,8 +42,10 @@ struct SummaryTableBuilder {
                 unsafe kernels.summaryEntries.withUnsafeMutableBufferPointer { entries in
                     unsafe withUnsafePointer(to: source) {
                         unsafe granary_summarise(
-                            kernels.state, $0, ordinals.baseAddress, ordinals.count, Float(options.summaryBlend),
-                            Float(options.summaryEnergy), component, block, entries.baseAddress.map { unsafe $0 + from })
+                            kernels.state, $0, ordinals.baseAddress, ordinals.count,
+                            Float(options.summaryBlend),
+                            Float(options.summaryEnergy), component, block,
+                            entries.baseAddress.map { unsafe $0 + from })
                     }
                 }
             }

@@ -94,9 +94,15 @@ enum Kernels {
         var shift: UInt8 = 0
         var count = -1
         var codes: [UInt8] = []
-        // SAFETY: both outputs have the 65,536 places that the kernel asks for; only what it filled is kept.
-        let components = unsafe [UInt32](unsafeUninitializedCapacity: 65_536) { components, filled in
-            unsafe codes = [UInt8](unsafeUninitializedCapacity: 65_536) { codes, codesFilled in
+        guard Int(ordinal) + 1 < rows.starts.count else { return nil }
+        let (from, to) = (rows.starts[Int(ordinal)], rows.starts[Int(ordinal) + 1])
+        guard from <= to else { return nil }
+        // An entry takes at least two bytes of its row.
+        let room = min(65_536, 4 * Int(to - from))
+        // SAFETY: both outputs have a place for each entry that the row has bytes for, and the kernel takes a
+        // row whose entries need more bytes for malformed; only what it filled is kept.
+        let components = unsafe [UInt32](unsafeUninitializedCapacity: room) { components, filled in
+            unsafe codes = [UInt8](unsafeUninitializedCapacity: room) { codes, codesFilled in
                 count = unsafe withRows(rows) {
                     unsafe granary_row_decode($0, ordinal, components.baseAddress, codes.baseAddress, &shift)
                 }

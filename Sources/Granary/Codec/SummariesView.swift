@@ -35,7 +35,8 @@ struct SummariesView: ~Escapable {
     ///   - found: working memory, a place for each component of the query.
     /// - Returns: the number of blocks; nil for a malformed table.
     func estimate(
-        _ table: Int, components: [UInt32], weights: [Float], found: inout [UInt32], into estimates: inout [Float]
+        _ table: Int, components: [UInt32], weights: [Float], found: inout [UInt32],
+        into estimates: inout [Float]
     ) -> Int? {
         guard estimates.count >= Self.largestTable, found.count >= components.count,
             weights.count == components.count, let table = UInt32(exactly: table)
@@ -45,7 +46,8 @@ struct SummariesView: ~Escapable {
             unsafe components.withUnsafeBufferPointer { components in
                 unsafe weights.withUnsafeBufferPointer { weights in
                     unsafe granary_summaries_score(
-                        view, table, components.baseAddress, weights.baseAddress, components.count, &found, &estimates)
+                        view, table, components.baseAddress, weights.baseAddress, components.count, &found,
+                        &estimates)
                 }
             }
         }
@@ -66,8 +68,10 @@ struct SummariesView: ~Escapable {
         return unsafe bytes.withUnsafeBytes { bytes in
             unsafe starts.withUnsafeBufferPointer { starts in
                 var view = unsafe granary_summaries(
-                    bytes: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), length: UInt64(bytes.count),
-                    starts: starts.baseAddress, count: UInt32(max(0, starts.count - 1)), components: components,
+                    bytes: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
+                    length: UInt64(bytes.count),
+                    starts: starts.baseAddress, count: UInt32(max(0, starts.count - 1)),
+                    components: components,
                     wide: isWide ? 1 : 0)
                 return unsafe withUnsafePointer(to: &view) { unsafe body($0) }
             }

@@ -49,7 +49,13 @@ struct SegmentSearch: ~Escapable {
         // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal);
         // sums in another order differ by less than 1e-4.
         let factor: Float = rows.isLinear ? 1.0001 : 1.1252
-        let slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
+        var slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
+        // Products near the smallest floats lose digits: then an absolute error counts beside the relative
+        // one.
+        let factors = query.locals.indices.map {
+            query.weights[$0] * (rows.isLinear ? steps[Int(query.locals[$0])] : 1)
+        }
+        if !factors.allSatisfy({ $0 >= 0x1p-60 }) { slack += 0x1p-100 }
         let total = UInt32(segment.documentCount)
         var first: UInt32 = 0
         while first < total {

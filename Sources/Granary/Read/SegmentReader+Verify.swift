@@ -12,7 +12,8 @@ extension SegmentReader {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
             total += UInt64(entries.components.count)
-            let insertion = Int(sequence(ordinal) - firstSequence)
+            // Sequence numbers wrap around in a manifest that no writer makes.
+            let insertion = Int(sequence(ordinal) &- firstSequence)
             guard insertion < documentCount, !seen[insertion] else {
                 throw malformed(.insertions, at: Int(ordinal))
             }
