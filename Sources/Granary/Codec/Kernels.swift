@@ -132,7 +132,8 @@ enum Kernels {
                 }
             }
         }
-        return added > 255 ? nil : added
+        // What the kernel returns for a malformed block is the largest size_t, which is -1 here.
+        return (0...255).contains(added) ? added : nil
     }
 
     /// The 32-bit words of a section. Empty when it is not aligned or has a broken word at its end.
