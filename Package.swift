@@ -61,7 +61,8 @@ let package = Package(
             name: "GranaryTests", dependencies: ["CGranary", "Granary", "GranaryStorage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "CommandTests", dependencies: ["GranaryCommand", "GranaryBench", "Granary", "TestSupport"],
+            name: "CommandTests",
+            dependencies: ["CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "TestSupport"],
             swiftSettings: strict),
     ]
 )

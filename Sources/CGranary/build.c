@@ -324,12 +324,11 @@ long granary_cluster(granary_builder *b, const granary_row_source *source, const
     return result;
 }
 
-size_t granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals,
-                         size_t n,
-                         float blend, float energy, uint32_t keep, uint8_t *out, uint32_t *entries) {
+long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
+                       float blend, float energy, uint32_t keep, uint8_t block, granary_summary_entry *out) {
     for (size_t d = 0; d < n; d++) {
         long row = read_row(b, source, ordinals[d]);
-        if (row < 0) return 0;
+        if (row < 0) return -1;
         for (long i = 0; i < row; i++) {
             uint32_t id = b->ids[i];
             uint64_t bit = 1ull << id % 64;
@@ -341,7 +340,7 @@ size_t granary_summarise(granary_builder *b, const granary_row_source *source, c
             b->sum[id] += b->weights[i];
         }
     }
-    size_t all = drain(b, b->touched), kept = 0;
+    size_t all = drain(b, b->touched);
     double mass[256] = {0}, total = 0;
     for (size_t i = 0; i < all; i++) {
         uint32_t id = b->touched[i];
@@ -353,15 +352,39 @@ size_t granary_summarise(granary_builder *b, const granary_row_source *source, c
     int least = 255;
     while (least > 1 && left > mass[least]) left -= mass[least--];
     // Of the weakest code only as many as the energy asks for, the first components first.
-    for (size_t i = 0; i < all && kept < MAXIMUM_ENTRIES / 2; i++) {
+    long kept = 0;
+    for (size_t i = 0; i < all && kept < GRANARY_TABLE_ENTRIES; i++) {
         uint32_t id = b->touched[i];
         uint8_t code = granary_code_nearest(b->sum[id]);
         if (id != keep) {
             if (code < least || (code == least && left <= 0)) continue;
             if (code == least) left -= b->sum[id];
         }
-        b->ids[kept] = id;
-        b->codes[kept++] = code > 0 ? code : 1;
+        out[kept++] = (granary_summary_entry){id, granary_half(b->sum[id]), block};
     }
-    return granary_row_encode(b->ids, b->codes, kept, 0, out, 0, entries);
+    return kept;
+}
+
+/// Moves entries into the order that a table wants, by counting: they come by block and then component.
+static void sort_entries(granary_builder *b, const granary_summary_entry *entries, size_t n,
+                         granary_summary_entry *sorted) {
+    for (size_t i = 0; i < n; i++) {
+        b->count[entries[i].component]++;
+        b->bitmap[entries[i].component / 64] |= 1ull << entries[i].component % 64;
+    }
+    size_t distinct = drain(b, b->touched);
+    uint32_t at = 0;
+    for (size_t i = 0; i < distinct; i++) {
+        uint32_t id = b->touched[i];
+        b->start[id] = at;
+        at += b->count[id];
+        b->count[id] = 0;
+    }
+    for (size_t i = 0; i < n; i++) sorted[b->start[entries[i].component]++] = entries[i];
+}
+
+size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n, size_t blocks,
+                              uint32_t components, uint8_t wide, granary_summary_entry *sorted, uint8_t *out) {
+    sort_entries(b, entries, n, sorted);
+    return granary_summaries_encode(sorted, n, blocks, components, wide, out);
 }

@@ -8,7 +8,8 @@ import Granary
 struct GranaryBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary-bench",
-        abstract: "Measures recall and latency of a sparse collection, in rows that compare with those of other engines.",
+        abstract:
+            "Measures recall and latency of a sparse collection, in rows that compare with those of other engines.",
         discussion: """
             Each row of the output has recall@k against the exact truth, mean and 99th percentile of the latency of one \
             query in one thread (the better of several passes over all queries), seconds to build, bytes on disk, and \
@@ -24,7 +25,9 @@ struct GranaryBench: ParsableCommand {
     @Option(help: "Takes only the first documents.") var docs: Int?
     @Option(help: "Takes only the first queries.") var queriesMax = 1000
     @Option(help: "Writes the rows to a file instead of standard output.") var json: String?
-    @Option(help: "The index directory: built there and kept, or opened if it is there. Default: a temporary one.")
+    @Option(
+        help: "The index directory: built there and kept, or opened if it is there. Default: a temporary one."
+    )
     var index: String?
     @Option(help: "How weights are stored: float16, float32 or uint8.") var weights = "float16"
     @Option(help: "Threads of the build.") var threads: Int?
@@ -32,7 +35,8 @@ struct GranaryBench: ParsableCommand {
     @Option(help: "Hits for each query; recall is measured at it.") var k = 10
     @Option(help: "Passes over all queries; the best counts.") var passes = 3
     @Flag(help: "Measures exact search as well.") var exact = false
-    @Flag(help: "Sweeps a grid of search settings besides the recalls that calibration knows.") var grid = false
+    @Flag(help: "Sweeps a grid of search settings besides the recalls that calibration knows.") var grid =
+        false
     @Option(help: "Measures these settings only, as listMass:blockFactor,….") var settings: String?
     @Flag(help: "Prints what a query does on average, for each row, to standard error.") var counts = false
     @OptionGroup(title: "Build options") var build: BuildArguments
@@ -48,7 +52,8 @@ struct GranaryBench: ParsableCommand {
         let openMilliseconds = seconds(since: start) * 1000
         let residentAfterOpen = residentMegabytes()
         let sweep = Sweep(
-            snapshot: snapshot, queries: try loadQueries(), truth: try GroundTruth.open(truth), k: k, passes: passes)
+            snapshot: snapshot, queries: try loadQueries(), truth: try GroundTruth.open(truth), k: k,
+            passes: passes)
         let bytes = Int(snapshot.statistics().bytesOnDisk)
         var rows: [BenchRow] = []
         for point in points(snapshot) {
@@ -63,11 +68,16 @@ struct GranaryBench: ParsableCommand {
         let resident = residentMegabytes()
         for position in rows.indices { rows[position].resident = resident }
         let text = "[\n" + rows.map { "  " + $0.json }.joined(separator: ",\n") + "\n]\n"
-        if let json { try text.write(toFile: json, atomically: true, encoding: .utf8) } else { print(text, terminator: "") }
+        if let json {
+            try text.write(toFile: json, atomically: true, encoding: .utf8)
+        } else {
+            print(text, terminator: "")
+        }
     }
 
     private func temporaryDirectory() -> String {
-        FileManager.default.temporaryDirectory.appendingPathComponent("granary-bench-\(UUID().uuidString)").path
+        FileManager.default.temporaryDirectory.appendingPathComponent("granary-bench-\(UUID().uuidString)")
+            .path
     }
 
     private func buildIndex(at directory: String) throws -> Double {
@@ -103,7 +113,9 @@ struct GranaryBench: ParsableCommand {
                 return .settings(SearchSettings(listMass: parts.first ?? 0.7, blockFactor: parts.last ?? 0.9))
             }
         }
-        var points: [Query.Accuracy] = [0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995].map { .recall($0) }
+        var points: [Query.Accuracy] = [
+            0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995,
+        ].map { .recall($0) }
         if grid {
             for mass in [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1] {
                 for factor in [1.2, 1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5] {
@@ -116,10 +128,12 @@ struct GranaryBench: ParsableCommand {
     }
 
     private func report(_ row: BenchRow) {
-        var line = "\(row.params)  recall \(row.recall.rounded(to: 4))  \(row.mean.rounded(to: 1)) us  p99 \(row.p99.rounded(to: 0))"
+        var line =
+            "\(row.params)  recall \(row.recall.rounded(to: 4))  \(row.mean.rounded(to: 1)) us  p50 \(row.median.rounded(to: 1))  p99 \(row.p99.rounded(to: 0))"
         if counts {
             let c = row.statistics
-            line += "  lists \(c.lists / row.queries) summaries \(c.summaries / row.queries) blocks \(c.blocks / row.queries)"
+            line +=
+                "  lists \(c.lists / row.queries) summaries \(c.summaries / row.queries) blocks \(c.blocks / row.queries)"
             line += " rows \(c.rows / row.queries) exact \(c.exactRows / row.queries)"
         }
         FileHandle.standardError.write(Data((line + "\n").utf8))

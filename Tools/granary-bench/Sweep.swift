@@ -33,6 +33,7 @@ struct Sweep {
             if pass == 0 || mean < row.mean {
                 row.mean = mean
                 let sorted = latencies.sorted()
+                row.median = sorted.isEmpty ? 0 : sorted[sorted.count / 2]
                 row.p99 = sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)]
             }
         }
@@ -56,6 +57,7 @@ struct BenchRow {
     var recall = 0.0
     /// Microseconds.
     var mean = 0.0
+    var median = 0.0
     var p99 = 0.0
     var buildSeconds = 0.0
     var bytes = 0
@@ -81,7 +83,8 @@ struct BenchRow {
 
     var json: String {
         """
-        {"peer": "granary", "params": \(params), "recall": \(recall), "us_mean": \(mean), "us_p99": \(p99), \
+        {"peer": "granary", "params": \(params), "recall": \(recall), "us_mean": \(mean), "us_p50": \(median), \
+        "us_p99": \(p99), \
         "build_s": \(buildSeconds), "bytes": \(bytes), "rss_mb": \(resident), "rss_open_mb": \(residentAfterOpen), \
         "open_ms": \(openMilliseconds)}
         """

@@ -9,16 +9,19 @@ struct EvalCommand: ParsableCommand {
         commandName: "eval",
         abstract: "Measures a run by judgements or by exact answers.",
         discussion: """
-            With --qrels: nDCG@k (linear gain), MRR@k and recall@100, as ir_measures computes them. All judged queries \
-            count; search with -k 100 or more for recall@100. With --truth: recall@k against the exact answers, a BigANN \
-            .gt file, whose rows are the names in the run unless --ids and --query-ids give the names.
+            With --qrels: nDCG@k (linear gain), MRR@k and recall@100, as ir_measures computes them. All \
+            judged queries count; search with -k 100 or more for recall@100. With --truth: recall@k against \
+            the exact answers, a BigANN .gt file, whose rows are the names in the run unless --ids and \
+            --query-ids give the names.
 
             EXAMPLE
               granary eval --run questions.run --qrels qrels.txt
               granary eval --run questions.run --truth truth.gt --ids base.ids --query-ids queries.ids
             """)
 
-    @Option(name: .customLong("run"), help: ArgumentHelp("The run: TREC lines, query Q0 document rank score tag.", valueName: "file"))
+    @Option(
+        name: .customLong("run"),
+        help: ArgumentHelp("The run: TREC lines, query Q0 document rank score tag.", valueName: "file"))
     var runFile: String
     @Option(help: ArgumentHelp("Judgements: TREC lines, query 0 document grade.", valueName: "file"))
     var qrels: String?
@@ -34,7 +37,9 @@ struct EvalCommand: ParsableCommand {
 
     func validate() throws {
         if (qrels == nil) == (truth == nil) { throw ValidationError("expected --qrels or --truth") }
-        if qrels != nil, ids != nil || queryIds != nil { throw ValidationError("--ids and --query-ids go with --truth") }
+        if qrels != nil, ids != nil || queryIds != nil {
+            throw ValidationError("--ids and --query-ids go with --truth")
+        }
         if k < 1 { throw ValidationError("expected a k of at least 1, found \(k)") }
     }
 
@@ -68,13 +73,15 @@ struct EvalCommand: ParsableCommand {
         let output = try OutputFile(nil)
         if json.isOn {
             let values = evaluation.values.map { "\"\($0.name)\": \($0.value)" }
-            try output.write("{\((["\"queries\": \(evaluation.queries)"] + values).joined(separator: ", "))}\n")
+            try output.write(
+                "{\((["\"queries\": \(evaluation.queries)"] + values).joined(separator: ", "))}\n")
         } else {
             for (name, value) in evaluation.values {
                 try output.write(
                     name.padding(toLength: 12, withPad: " ", startingAt: 0) + String(format: "%.4f\n", value))
             }
-            try output.write("queries".padding(toLength: 12, withPad: " ", startingAt: 0) + "\(evaluation.queries)\n")
+            try output.write(
+                "queries".padding(toLength: 12, withPad: " ", startingAt: 0) + "\(evaluation.queries)\n")
         }
         try output.finish()
     }

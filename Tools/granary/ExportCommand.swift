@@ -6,11 +6,11 @@ import Granary
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Writes the documents of an index: those that live, in order of insertion, with the weights as stored.",
+        abstract: "Writes the live documents of an index, in order of insertion, with the weights as stored.",
         discussion: """
-            JSON lines are what `build` reads. Where the index has no vocabulary, a component is written in decimal: \
-            build with --decimal-tokens to have it back as a number. A .csr file has neither ids nor tokens: --ids and \
-            --vocabulary write them beside it, one a line.
+            JSON lines are what `build` reads. Where the index has no vocabulary, a component is written in \
+            decimal: build with --decimal-tokens to have it back as a number. A .csr file has neither ids \
+            nor tokens: --ids and --vocabulary write them beside it, one a line.
 
             EXAMPLE
               granary export --index articles.index > articles.jsonl
@@ -20,7 +20,8 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var index: IndexOption
     @Option(help: "The layout of the output.")
     var format: InputFormat = .jsonl
-    @Option(help: ArgumentHelp("The file to write or replace; standard output by default.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The file to write or replace; standard output by default.", valueName: "file"))
     var output: String?
     @Option(help: ArgumentHelp("Writes the ids of the rows, one a line.", valueName: "file"))
     var ids: String?

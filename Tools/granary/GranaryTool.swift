@@ -14,7 +14,8 @@ struct GranaryTool: ParsableCommand {
               granary search --index articles.index --queries questions.jsonl -k 10 --run questions.run
               granary eval   --run questions.run --qrels qrels.txt
 
-            Exit codes: 0 done, 1 failed, 64 usage, 65 bad input data. Messages and progress go to standard error.
+            Exit codes: 0 done, 1 failed, 64 usage, 65 bad input data. Messages and progress go to \
+            standard error.
             """,
         version: "0.1.0",
         subcommands: [

@@ -24,7 +24,9 @@ struct HitPrinter {
             let rank = String(position + 1)
             let indent = String(repeating: " ", count: max(0, 3 - rank.count))
             try output.write("\(indent)\(rank). \(String(format: "%8.4f", Double(hit.score)))  \(hit.id)")
-            if let text = Snippet.text(try snapshot.payload(id: hit.id), length: 160) { try output.write("  \(text)") }
+            if let text = Snippet.text(try snapshot.payload(id: hit.id), length: 160) {
+                try output.write("  \(text)")
+            }
             try output.write("\n")
             if explains { try writeTerms(query, hit, to: output) }
         }
@@ -36,7 +38,9 @@ struct HitPrinter {
         for term in explanation.terms.sorted(by: { $0.product > $1.product }) {
             let name = term.token ?? String(term.component)
             try output.write(
-                "      \(String(format: "%8.4f", Double(term.product)))  \(name): \(term.queryWeight) × \(term.weight)\n")
+                "      \(String(format: "%8.4f", Double(term.product)))  \(name): "
+                    + "\(term.queryWeight) × \(term.weight)\n"
+            )
         }
     }
 

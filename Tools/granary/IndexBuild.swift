@@ -43,7 +43,8 @@ struct IndexBuild {
                 throw placed(error, source)
             }
             if source.rowCount % 256 == 0 {
-                bar.report(Granary.Progress(phase: .reading, done: source.rowCount), fraction: source.fraction)
+                bar.report(
+                    Granary.Progress(phase: .reading, done: source.rowCount), fraction: source.fraction)
             }
         }
         let replaced = writer.replacedCount
@@ -59,12 +60,15 @@ struct IndexBuild {
         return placed
     }
 
-    /// Removes the files of an index that did not come to be; those of others stay, and with them the directory.
+    /// Removes the files of an index that did not come to be; those of others stay, and with them the
+    /// directory.
     private func remove(_ fileSystem: PosixFileSystem, isNew: Bool) {
         for name in (try? fileSystem.list(path)) ?? [] {
             let parts = name.split(separator: ".", omittingEmptySubsequences: false)
             let isData = parts.count == 2 && parts[0].count == 32 && parts[0].allSatisfy(\.isHexDigit)
-            if isData || name == "LOCK" || name.hasPrefix("MANIFEST-") { try? fileSystem.unlink("\(path)/\(name)") }
+            if isData || name == "LOCK" || name.hasPrefix("MANIFEST-") {
+                try? fileSystem.unlink("\(path)/\(name)")
+            }
         }
         if isNew { try? fileSystem.removeDirectory(path) }
     }

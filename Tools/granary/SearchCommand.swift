@@ -8,15 +8,16 @@ struct SearchCommand: ParsableCommand {
         commandName: "search",
         abstract: "Answers queries.",
         discussion: """
-            Queries are lines of JSON or a .csr file, as documents of `build` are. Tokens that the index does not know add \
-            nothing; a query that has no others gets no hits. Without --run and --json the hits are printed for people, \
-            with the text of their payloads. --json writes one object for each query: \
-            {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}. --run writes a TREC run, in which equal scores \
-            go down by the smallest float32 step, so that every tool sees the order of the hits: insertion.
+            Queries are lines of JSON or a .csr file, as documents of `build` are. Tokens that the index \
+            does not know add nothing; a query that has no others gets no hits. Without --run and --json \
+            the hits are printed for people, with the text of their payloads. --json writes one object for \
+            each query: {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}. --run writes a TREC \
+            run, in which equal scores go down by the smallest float32 step, so that every tool sees the \
+            order of the hits: insertion.
 
             EXAMPLE
               granary search --index articles.index --queries questions.jsonl -k 3
-              granary search --index base.index --queries queries.csr --ids queries.ids -k 100 --exact --run base.run
+              granary search --index base.index --queries q.csr --ids q.ids -k 100 --exact --run base.run
             """)
 
     @OptionGroup var index: IndexOption
@@ -24,7 +25,9 @@ struct SearchCommand: ParsableCommand {
     var queries: String
     @Option(help: "The layout of the queries; told by the extension where it is not given.")
     var format: InputFormat?
-    @Option(help: ArgumentHelp("Ids of the queries, one a line, instead of those in the file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Ids of the queries, one a line, instead of those in the file.", valueName: "file")
+    )
     var ids: String?
     @Option(name: .short, help: "Hits for each query.")
     var k = 10
@@ -47,7 +50,9 @@ struct SearchCommand: ParsableCommand {
         if !(recall > 0 && recall <= 1) {
             throw ValidationError("expected a recall above 0 and up to 1, found \(recall)")
         }
-        if let threads, threads < 1 { throw ValidationError("expected at least one thread, found \(threads)") }
+        if let threads, threads < 1 {
+            throw ValidationError("expected at least one thread, found \(threads)")
+        }
         if let queriesMax, queriesMax < 0 { throw ValidationError("expected --queries-max of at least 0") }
         if explain, runFile != nil, !json.isOn { throw ValidationError("--explain has no place in a run") }
     }
@@ -68,7 +73,9 @@ struct SearchCommand: ParsableCommand {
                 if batch.isEmpty { break }
                 left -= batch.count
                 let answers = try snapshot.search(
-                    batch: batch.map { Query(sparse: $0.sparse, k: k, accuracy: exact ? .exact : .recall(recall)) },
+                    batch: batch.map {
+                        Query(sparse: $0.sparse, k: k, accuracy: exact ? .exact : .recall(recall))
+                    },
                     threads: threads)
                 for (query, hits) in zip(batch, answers) {
                     try run?.write(try RunFile.lines(query: query.id, hits: hits))

@@ -50,8 +50,10 @@ struct StatsCommand: ParsableCommand {
 
                 """
             for section in segment.sections {
-                let name = "\(section.file)/\(section.section)".padding(toLength: 26, withPad: " ", startingAt: 0)
-                text += "  \(name)\(megabytes(section.bytes)), \(megabytes(section.residentBytes)) in memory\n"
+                let name = "\(section.file)/\(section.section)".padding(
+                    toLength: 26, withPad: " ", startingAt: 0)
+                text +=
+                    "  \(name)\(megabytes(section.bytes)), \(megabytes(section.residentBytes)) in memory\n"
             }
         }
         return text
@@ -59,6 +61,7 @@ struct StatsCommand: ParsableCommand {
 
     private static func megabytes(_ bytes: Int) -> String {
         bytes < 1 << 20
-            ? String(format: "%.1f KiB", Double(bytes) / 1024) : String(format: "%.1f MiB", Double(bytes) / 1_048_576)
+            ? String(format: "%.1f KiB", Double(bytes) / 1024)
+            : String(format: "%.1f MiB", Double(bytes) / 1_048_576)
     }
 }

@@ -8,8 +8,9 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Checks the files of an index.",
         discussion: """
-            Without --full: the manifest, and of each file length, header, section table and root hash. With --full: every \
-            byte against its checksum, and every row, block and key. The first fault is named with file and place.
+            Without --full: the manifest, and of each file length, header, section table and root hash. \
+            With --full: every byte against its checksum, and every row, block and key. The first fault is \
+            named with file and place.
 
             EXAMPLE
               granary verify --index articles.index --full
@@ -37,7 +38,9 @@ struct VerifyCommand: ParsableCommand {
                     + "\"documents\": \(snapshot.documentCount)}\n")
         } else {
             try output.write(
-                "no fault found: generation \(snapshot.generation), \(snapshot.documentCount) documents (\(level.rawValue))\n")
+                "no fault found: generation \(snapshot.generation), \(snapshot.documentCount) documents "
+                    + "(\(level.rawValue))\n"
+            )
         }
         try output.finish()
     }

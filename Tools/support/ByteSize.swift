@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 
 /// A number of bytes as people write it: `512MiB`, `2G`, `1073741824`. All units are powers of 1024.
 package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendable {
@@ -13,7 +13,8 @@ package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendabl
         let digits = argument.prefix { $0.isASCII && $0.isNumber }
         let shifts = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]
         var unit = argument.dropFirst(digits.count).lowercased()
-        if unit.hasSuffix("ib") { unit.removeLast(2) } else if unit.count == 2, unit.hasSuffix("b") { unit.removeLast() }
+        if unit.count == 3, unit.hasSuffix("ib") { unit.removeLast(2) }
+        if unit.count == 2, unit.hasSuffix("b") { unit.removeLast() }
         guard let number = Int(digits), let shift = shifts[unit] else { return nil }
         let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << shift)
         guard !overflow else { return nil }

@@ -35,14 +35,16 @@ package final class DocumentSource {
     /// The file and line, or row, that `next` gave last.
     package private(set) var place: (path: String, line: UInt64) = ("", 0)
 
-    private let readers: [Reader]
-    private let ids: TextFile?
-    private let duplicates: SparseVector.Duplicates
+    private let formats: [InputFormat]
     private let sizes: [UInt64]
+    private let ids: TextFile?
+    private let options: JSONLinesReader.Options
     private var current = 0
+    /// The reader of the current file; nil before its first row.
+    private var reader: Reader?
     private var row = 0
 
-    /// Opens the files.
+    /// Looks at all files; each is read when its turn comes.
     ///
     /// - Parameters:
     ///   - format: nil tells it by each file's name.
@@ -53,26 +55,22 @@ package final class DocumentSource {
         options: JSONLinesReader.Options = JSONLinesReader.Options()
     ) throws(GranaryError) {
         paths = files.map(Self.resolved)
-        duplicates = options.duplicates
-        var readers: [Reader] = []
+        self.options = options
+        var formats: [InputFormat] = []
+        var sizes: [UInt64] = []
         for path in paths {
             guard let format = format ?? InputFormat(path: path) else {
                 throw GranaryError(
-                    .invalidArgument, "expected a name that ends in .jsonl or .csr, or --format; found \(path)")
+                    .invalidArgument,
+                    "expected a name that ends in .jsonl or .csr, or --format; found \(path)")
             }
-            switch format {
-            case .jsonl: readers.append(.lines(try JSONLinesReader(path, options: options)))
-            case .csr: readers.append(.matrix(try CSRFile.open(path)))
-            }
+            if format == .csr { _ = try CSRFile.open(path) }
+            formats.append(format)
+            sizes.append(try PosixFileSystem().openForReading(path).length())
         }
-        self.readers = readers
+        self.formats = formats
+        self.sizes = sizes
         self.ids = try ids.map { (path) throws(GranaryError) in try TextFile(Self.resolved(path)) }
-        sizes = readers.map {
-            switch $0 {
-            case .lines(let reader): reader.length
-            case .matrix(let file): UInt64(file.rowCount) * 12 + UInt64(file.entryCount) * 8
-            }
-        }
     }
 
     /// A path without links: the engine itself follows none.
@@ -85,10 +83,11 @@ package final class DocumentSource {
 
     /// The next document; nil at the end.
     ///
-    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids than rows.
+    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids
+    ///   than rows.
     package func next() throws(GranaryError) -> Document? {
-        while current < readers.count {
-            switch readers[current] {
+        while current < paths.count {
+            switch try openReader() {
             case .lines(let reader):
                 reader.nextRow = rowCount
                 if let document = try reader.next() {
@@ -99,19 +98,33 @@ package final class DocumentSource {
             case .matrix(let file):
                 if row < file.rowCount {
                     place = (file.path, UInt64(row) + 1)
-                    let vector = try file.row(row, duplicates: duplicates)
+                    let vector = try file.row(row, duplicates: options.duplicates)
                     row += 1
                     return try named(Document(id: .number(rowCount), sparse: vector))
                 }
             }
             current += 1
+            reader = nil
             row = 0
         }
         if let ids, try ids.next() != nil {
             throw GranaryError(
-                .malformedInput, "expected \(rowCount) ids, one for each row, found more", path: ids.path, line: ids.line)
+                .malformedInput, "expected \(rowCount) ids, one for each row, found more", path: ids.path,
+                line: ids.line)
         }
         return nil
+    }
+
+    private func openReader() throws(GranaryError) -> Reader {
+        if let reader { return reader }
+        let path = paths[current]
+        let opened: Reader
+        switch formats[current] {
+        case .jsonl: opened = .lines(try JSONLinesReader(path, options: options))
+        case .csr: opened = .matrix(try CSRFile.open(path))
+        }
+        reader = opened
+        return opened
     }
 
     private func named(_ document: Document) throws(GranaryError) -> Document {
@@ -119,7 +132,8 @@ package final class DocumentSource {
         guard let ids else { return document }
         guard let id = try ids.next() else {
             throw GranaryError(
-                .malformedInput, "expected an id for each row, found \(rowCount - 1)", path: ids.path, line: ids.line + 1)
+                .malformedInput, "expected an id for each row, found \(rowCount - 1)", path: ids.path,
+                line: ids.line + 1)
         }
         guard (1...255).contains(id.utf8.count) else {
             throw GranaryError(
@@ -132,11 +146,12 @@ package final class DocumentSource {
     /// The share of all files that is read, 0...1.
     package var fraction: Double {
         let total = sizes.reduce(0, +)
-        guard total > 0, current < readers.count else { return 1 }
+        guard total > 0, current < paths.count else { return 1 }
         var done = Double(sizes[..<current].reduce(0, +))
-        switch readers[current] {
+        switch reader {
         case .lines(let reader): done += Double(reader.bytesRead)
         case .matrix(let file): done += Double(sizes[current]) * Double(row) / Double(max(1, file.rowCount))
+        case nil: break
         }
         return done / Double(total)
     }

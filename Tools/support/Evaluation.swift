@@ -16,9 +16,10 @@ package struct Evaluation: Sendable, Equatable {
 extension Evaluation {
     /// nDCG@k, MRR@k and recall@100 by judgements, as ir_measures 0.4 computes them.
     ///
-    /// All judged queries count; one that the run lacks counts 0, one that is not judged is passed over. nDCG and recall
-    /// follow trec_eval: linear gain, discount log2(rank + 1), scores in float32, ties by document in descending order.
-    /// MRR follows MS MARCO's script: scores in float64, ties by document in ascending order. Relevant is a grade from 1.
+    /// All judged queries count; one that the run lacks counts 0, one that is not judged is passed over.
+    /// nDCG and recall follow trec_eval: linear gain, discount log2(rank + 1), scores in float32, ties by
+    /// document in descending order. MRR follows MS MARCO's script: scores in float64, ties by document in
+    /// ascending order. Relevant is a grade from 1.
     package init(run: [String: [RunEntry]], judgements: [String: [String: Int]], k: Int) {
         let recallDepth = 100
         var (gain, reciprocal, recall) = (0.0, 0.0, 0.0)
@@ -37,7 +38,8 @@ extension Evaluation {
         queries = judgements.count
         let count = Double(max(1, queries))
         values = [
-            ("nDCG@\(k)", gain / count), ("MRR@\(k)", reciprocal / count), ("recall@\(recallDepth)", recall / count),
+            ("nDCG@\(k)", gain / count), ("MRR@\(k)", reciprocal / count),
+            ("recall@\(recallDepth)", recall / count),
         ]
     }
 
@@ -58,7 +60,9 @@ extension Evaluation {
 
     private static func normalisedGain(_ ranked: [String], _ grades: [String: Int], _ k: Int) -> Double {
         func sum(_ gains: some Sequence<Int>) -> Double {
-            gains.prefix(k).enumerated().reduce(0) { $0 + Double(max(0, $1.element)) / log2(Double($1.offset) + 2) }
+            gains.prefix(k).enumerated().reduce(0) {
+                $0 + Double(max(0, $1.element)) / log2(Double($1.offset) + 2)
+            }
         }
         let ideal = sum(grades.values.sorted(by: >))
         return ideal > 0 ? sum(ranked.map { grades[$0, default: 0] }) / ideal : 0
@@ -71,19 +75,21 @@ extension Evaluation {
 }
 
 extension Evaluation {
-    /// recall@k against exact answers: the share of the true best k that the best k of the run have. A document that ties
-    /// with the last of the true k is as right as that.
+    /// recall@k against exact answers: the share of the true best k that the best k of the run have. A
+    /// document that ties with the last of the true k is as right as that.
     ///
     /// - Parameters:
     ///   - queryRows: the row of each query's name; nil where names are row numbers.
     ///   - documentRows: the same of documents.
-    /// - Throws: `invalidArgument` for a k above that of the truth, `malformedInput` for a name without a row.
+    /// - Throws: `invalidArgument` for a k above that of the truth, `malformedInput` for a name without a
+    ///   row.
     package init(
         run: [String: [RunEntry]], truth: GroundTruth, k: Int, queryRows: [String: Int]?,
         documentRows: [String: Int]?
     ) throws(GranaryError) {
         guard k <= truth.k else {
-            throw GranaryError(.invalidArgument, "expected a k of at most \(truth.k), which the truth has; found \(k)")
+            throw GranaryError(
+                .invalidArgument, "expected a k of at most \(truth.k), which the truth has; found \(k)")
         }
         func row(_ name: String, _ rows: [String: Int]?, _ what: String) throws(GranaryError) -> Int {
             guard let row = rows.map({ $0[name] }) ?? Int(name) else {
@@ -96,14 +102,16 @@ extension Evaluation {
             let query = try row(name, queryRows, "query")
             guard (0..<truth.queryCount).contains(query) else {
                 throw GranaryError(
-                    .malformedInput, "expected a query below \(truth.queryCount), found \"\(name)\" in row \(query)")
+                    .malformedInput,
+                    "expected a query below \(truth.queryCount), found \"\(name)\" in row \(query)")
             }
             let scores = truth.scores(query)
             let least = scores.prefix(k).last ?? 0
             // Rows without an answer are -1: fewer than k documents share a component with the query.
             let right = Set(zip(truth.ids(query), scores).filter { $0 >= 0 && $1 >= least }.map { Int($0.0) })
             var found = 0
-            for document in Self.marcoOrder(entries).prefix(k) where right.contains(
+            for document in Self.marcoOrder(entries).prefix(k)
+            where right.contains(
                 try row(document, documentRows, "document"))
             {
                 found += 1

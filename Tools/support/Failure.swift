@@ -6,8 +6,8 @@ package import Granary
 package enum Failure {
     /// The exit code of an error.
     ///
-    /// - Parameter inputs: the files that the user gave as data: what is wrong in one of them is bad data, while the same
-    ///   in a file of an index is a failure.
+    /// - Parameter inputs: the files that the user gave as data: what is wrong in one of them is bad data,
+    ///   while the same in a file of an index is a failure.
     package static func exitCode(_ error: GranaryError, inputs: [String] = []) -> Int32 {
         let isPlaced = error.line != nil || error.path.map(inputs.contains) == true
         switch error.code {

@@ -2,7 +2,8 @@ import Dispatch
 import Foundation
 package import Granary
 
-/// Turns Ctrl-C (SIGINT) and SIGTERM into a cancellation while it lives; a second signal ends the process at once.
+/// Turns Ctrl-C (SIGINT) and SIGTERM into a cancellation while it lives; a second signal ends the process
+/// at once.
 package final class Interrupts {
     private let sources: [any DispatchSourceSignal]
 

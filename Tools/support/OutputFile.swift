@@ -3,8 +3,8 @@ package import Granary
 
 /// Output to a file or to standard output, in pieces of 64 KiB.
 ///
-/// A file gets its name when it is complete: until `finish` it is beside it under a temporary one, and without `finish`
-/// nothing is left. An existing file is replaced.
+/// A file gets its name when it is complete: until `finish` it is beside it under a temporary one, and
+/// without `finish` nothing is left. An existing file is replaced.
 package final class OutputFile {
     private let path: String?
     private let temporary: String

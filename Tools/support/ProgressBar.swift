@@ -2,7 +2,8 @@ import Foundation
 package import Granary
 import Synchronization
 
-/// One line on standard error that shows phase, share, rate and remaining time; nothing when that is no terminal.
+/// One line on standard error that shows phase, share, rate and remaining time; nothing when that is no
+/// terminal.
 package final class ProgressBar: Sendable {
     private struct State {
         var phase: Granary.Progress.Phase?
@@ -53,7 +54,9 @@ package final class ProgressBar: Sendable {
     /// The text of the line.
     package static func line(_ progress: Granary.Progress, fraction: Double?, elapsed: Double) -> String {
         var share = fraction
-        if share == nil, let total = progress.total, total > 0 { share = Double(progress.done) / Double(total) }
+        if share == nil, let total = progress.total, total > 0 {
+            share = Double(progress.done) / Double(total)
+        }
         var line = progress.phase.rawValue.padding(toLength: 12, withPad: " ", startingAt: 0)
         if let share {
             let filled = Int((min(1, max(0, share)) * 24).rounded(.down))
@@ -94,7 +97,8 @@ package final class ProgressBar: Sendable {
         let whole = Int(min(seconds, 359_999).rounded(.up))
         let (hours, minutes) = (whole / 3600, whole / 60 % 60)
         return hours > 0
-            ? String(format: "%d:%02d:%02d", hours, minutes, whole % 60) : String(format: "%d:%02d", minutes, whole % 60)
+            ? String(format: "%d:%02d:%02d", hours, minutes, whole % 60)
+            : String(format: "%d:%02d", minutes, whole % 60)
     }
 
     private static func seconds(_ duration: Duration) -> Double {

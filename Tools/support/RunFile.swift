@@ -15,11 +15,13 @@ package struct RunEntry: Sendable, Equatable {
     }
 }
 
-/// TREC runs: `query Q0 document rank score tag`, ranks from 1, nine significant digits, which bring a float32 back.
+/// TREC runs: `query Q0 document rank score tag`, ranks from 1, nine significant digits, which bring a
+/// float32 back.
 ///
-/// Evaluation tools sort by score and break ties each in its own way (trec_eval by document in descending order, MS MARCO's
-/// script in ascending order). So that all of them see the order of the hits, which is that of insertion where scores
-/// tie, no score is written twice: each is at least one float32 step below the one before.
+/// Evaluation tools sort by score and break ties each in its own way (trec_eval by document in descending
+/// order, MS MARCO's script in ascending order). So that all of them see the order of the hits, which is
+/// that of insertion where scores tie, no score is written twice: each is at least one float32 step below
+/// the one before.
 package enum RunFile {
     /// The lines of one query, in the order of its hits.
     ///
@@ -41,7 +43,8 @@ package enum RunFile {
     private static func field(_ key: DocumentKey) throws(GranaryError) -> String {
         let text = key.description
         guard !text.contains(where: \.isWhitespace) else {
-            throw GranaryError(.invalidArgument, "expected an id without white space for a run, found \"\(text)\"")
+            throw GranaryError(
+                .invalidArgument, "expected an id without white space for a run, found \"\(text)\"")
         }
         return text
     }
@@ -63,13 +66,15 @@ package enum RunFile {
             if fields.isEmpty { continue }
             guard fields.count == 6, let score = Double(fields[4]), score.isFinite else {
                 throw GranaryError(
-                    .malformedInput, "expected `query Q0 document rank score tag`, found `\(line.prefix(80))`",
+                    .malformedInput,
+                    "expected `query Q0 document rank score tag`, found `\(line.prefix(80))`",
                     path: path, line: file.line)
             }
             let (query, document) = (String(fields[0]), String(fields[2]))
             guard seen[query, default: []].insert(document).inserted else {
                 throw GranaryError(
-                    .malformedInput, "expected each document once for a query, found \(document) again for \(query)",
+                    .malformedInput,
+                    "expected each document once for a query, found \(document) again for \(query)",
                     path: path, line: file.line)
             }
             run[query, default: []].append(RunEntry(document: document, score: score))
@@ -91,7 +96,8 @@ package enum Judgements {
             if fields.isEmpty { continue }
             guard fields.count == 4, let grade = Int(fields[3]) else {
                 throw GranaryError(
-                    .malformedInput, "expected `query 0 document grade`, found `\(line.prefix(80))`", path: path,
+                    .malformedInput, "expected `query 0 document grade`, found `\(line.prefix(80))`",
+                    path: path,
                     line: file.line)
             }
             judgements[String(fields[0]), default: [:]][String(fields[2])] = grade

@@ -4,8 +4,8 @@ import Foundation
 package enum Snippet {
     private static let fields = ["text", "contents", "content", "body", "title", "name", "question"]
 
-    /// The text of a JSON object's first field that usually has some, of a JSON string, or of the bytes themselves; in one
-    /// line of at most `length` characters. Nil where there is none.
+    /// The text of a JSON object's first field that usually has some, of a JSON string, or of the bytes
+    /// themselves; in one line of at most `length` characters. Nil where there is none.
     package static func text(_ payload: [UInt8]?, length: Int) -> String? {
         guard let payload, !payload.isEmpty else { return nil }
         let value = try? JSONSerialization.jsonObject(with: Data(payload), options: .fragmentsAllowed)

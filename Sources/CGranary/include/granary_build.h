@@ -2,6 +2,7 @@
 #define GRANARY_BUILD_H
 
 #include "granary_rows.h"
+#include "granary_summaries.h"
 
 // The inner loops of building a segment. Rows are those of `granary_rows.h`, in order of insertion.
 
@@ -24,9 +25,9 @@ typedef struct {
 } granary_row_statistics;
 
 /// Makes a forward row of a document: `ids` are mapped by `local` to segment-local components and put in
-/// order. `row` needs granary_row_bound(n, components) bytes, `fine` four times as many. `steps` has a step
-/// per local component (uint8). Returns the row's length in bytes, 0 if it has too many entries; `entries`
-/// receives their number.
+/// order. `row` needs granary_row_bound(n) bytes, `fine` 4 * (2 * n + 16). `steps` has a step per local
+/// component (uint8). Returns the row's length in bytes, 0 if it has too many entries; `entries` receives
+/// their number.
 size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
                         const float *steps,
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
@@ -61,11 +62,15 @@ typedef struct {
 long granary_cluster(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
                      const granary_cluster_options *options, uint32_t *clusters);
 
-/// Writes the summary of a block as a row of codes: blend × maximum + (1 - blend) × mean of each component,
-/// the strongest up to `energy` of the sum. `keep` is in it whatever its weight. `out` needs
-/// granary_row_bound(min(components, 32,768), components) bytes. Returns the row's length, 0 on a malformed
-/// row.
-size_t granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals,
-                         size_t n, float blend, float energy, uint32_t keep, uint8_t *out, uint32_t *entries);
+/// The summary of a block: blend × maximum + (1 - blend) × mean of each component, the strongest up to `energy` of
+/// the sum, by ascending component, each entry marked with `block`. `keep` is in it whatever its weight. `out` has room
+/// for 32,767 entries. Returns their number, or -1 for a malformed row.
+long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
+                       float blend, float energy, uint32_t keep, uint8_t block, granary_summary_entry *out);
+
+/// Writes a summary table of entries given block after block, each by ascending component; see
+/// `granary_summaries_encode`. `sorted` has n places of working memory.
+size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n, size_t blocks,
+                              uint32_t components, uint8_t wide, granary_summary_entry *sorted, uint8_t *out);
 
 #endif

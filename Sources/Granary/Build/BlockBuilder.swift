@@ -6,10 +6,10 @@ struct ListBlocks: Sendable {
     var documents: [UInt32] = []
     /// Documents of each block, 1...255.
     var sizes: [UInt8] = []
-    /// The summaries as encoded rows, block after block.
+    /// The tables of the summaries, one after the other.
     var summaries: [UInt8] = []
-    /// Bytes of each summary.
-    var summaryLengths: [UInt32] = []
+    /// Bytes of each table.
+    var tableLengths: [UInt32] = []
 }
 
 /// Cuts posting lists into blocks of similar documents and summarises each block.
@@ -65,23 +65,23 @@ struct BlockBuilder {
         else { throw GranaryError(.corrupt, "a row of a build in progress cannot be read back") }
         var members = [[UInt32]](repeating: [], count: count)
         for (cluster, document) in zip(clusters, documents) { members[Int(cluster)].append(document) }
-        var summary: [UInt8] = []
+        var tables = SummaryTableBuilder(
+            kernels, options: options, component: UInt32(component), isWide: rows.isWide)
         for cluster in members {
             // A cluster beyond the largest block is cut into equal parts.
             let parts = (cluster.count + options.largestBlock - 1) / options.largestBlock
             for part in 0..<parts {
                 let block = cluster[(part * cluster.count / parts)..<((part + 1) * cluster.count / parts)]
-                guard
-                    let length = kernels.summarise(
-                        rows.view, rows.fineView, steps: steps.span, ordinals: block.span, options: options,
-                        keeping: UInt32(component), out: &summary)
-                else { throw GranaryError(.corrupt, "a row of a build in progress cannot be read back") }
+                guard tables.add(rows.view, rows.fineView, steps: steps.span, ordinals: block.span) else {
+                    throw GranaryError(.corrupt, "a row of a build in progress cannot be read back")
+                }
                 result.documents.append(contentsOf: block)
                 result.sizes.append(UInt8(block.count))
-                result.summaries.append(contentsOf: summary[..<length])
-                result.summaryLengths.append(UInt32(length))
             }
         }
+        tables.finish()
+        result.summaries = tables.bytes
+        result.tableLengths = tables.lengths
         return result
     }
 }

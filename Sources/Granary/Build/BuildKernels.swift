@@ -3,8 +3,11 @@ import GranaryStorage
 
 /// The working memory of one building thread and the door to the kernels of building.
 @safe final class BuildKernels {
-    private let state: OpaquePointer
-    private let components: UInt32
+    let state: OpaquePointer
+    let components: UInt32
+    /// Working memory of `SummaryTableBuilder`: entries as they come, and in the order of a table.
+    var summaryEntries: [granary_summary_entry] = []
+    var sortedEntries: [granary_summary_entry] = []
 
     /// - Throws: `tooLarge` when there is no memory for `components` components.
     init(components: UInt32) throws(GranaryError) {
@@ -110,26 +113,5 @@ import GranaryStorage
             }
         }
         return count < 0 ? nil : count
-    }
-
-    /// Writes the summary of a block into `out` (grown as needed); returns its length in bytes, or nil.
-    func summarise(
-        _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinals: Span<UInt32>,
-        options: BuildOptions, keeping component: UInt32, out: inout [UInt8]
-    ) -> Int? {
-        let bound = granary_row_bound(min(Int(components), 32_768), components)
-        if out.count < bound { out = [UInt8](repeating: 0, count: bound) }
-        var entries: UInt32 = 0
-        // SAFETY: `out` has the size that the kernel asks for; the kernel checks rows and their components.
-        let length = unsafe Kernels.withSource(rows, fine, steps) { source in
-            unsafe ordinals.withUnsafeBufferPointer { ordinals in
-                unsafe withUnsafePointer(to: source) {
-                    unsafe granary_summarise(
-                        state, $0, ordinals.baseAddress, ordinals.count, Float(options.summaryBlend),
-                        Float(options.summaryEnergy), component, &out, &entries)
-                }
-            }
-        }
-        return length == 0 ? nil : length
     }
 }

@@ -45,7 +45,7 @@ struct SegmentAssembly {
 
     /// Writes block summaries and their directories; nil for a segment that is searched exactly.
     mutating func writeLists(_ selection: PostingSelection?) throws(GranaryError) {
-        var summaryStarts: [UInt32] = [0]
+        var (summaryStarts, listTables): ([UInt32], [UInt32]) = ([0], [0])
         var isComplete: [Bool] = []
         if let selection {
             isComplete = selection.isComplete
@@ -55,7 +55,7 @@ struct SegmentAssembly {
             var units = 0
             try builder.forEachList(progress: context.progress) { (component, list) throws(GranaryError) in
                 try summaryFile.append(list.summaries)
-                for length in list.summaryLengths {
+                for length in list.tableLengths {
                     units += Int(length) / 8
                     guard let start = UInt32(exactly: units) else {
                         throw GranaryError(.tooLarge, "expected a segment of less than 32 GiB of summaries")
@@ -73,15 +73,18 @@ struct SegmentAssembly {
                 }
                 members.append(contentsOf: list.documents)
                 lists.append(UInt32(blockSizes.count))
+                listTables.append(UInt32(summaryStarts.count - 1))
             }
-            try summaryFile.endSection(elements: UInt64(blockSizes.count))
+            try summaryFile.endSection(elements: UInt64(summaryStarts.count - 1))
         } else {
             lists = [UInt32](repeating: 0, count: componentOf.count + 1)
+            listTables = lists
             isComplete = [Bool](repeating: false, count: componentOf.count)
             try summaryFile.write(.summaries, [] as [UInt8])
         }
         try summaryFile.write(.summaryStarts, summaryStarts)
         try summaryFile.write(.lists, lists)
+        try summaryFile.write(.listTables, listTables)
         try summaryFile.write(.listMaxima, rows.statistics.largest.map(\.bitPattern))
         try summaryFile.write(.listFlags, isComplete.map { UInt8($0 ? 1 : 0) })
         number()

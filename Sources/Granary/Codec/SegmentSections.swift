@@ -31,6 +31,7 @@ extension SectionID {
     static let summaries = SectionID(rawValue: 36, name: "summaries")
     static let summaryStarts = SectionID(rawValue: 37, name: "summary starts")
     static let calibration = SectionID(rawValue: 38, name: "calibration")
+    static let listTables = SectionID(rawValue: 39, name: "list tables")
     // In `.dead`.
     static let dead = SectionID(rawValue: 48, name: "dead")
 }

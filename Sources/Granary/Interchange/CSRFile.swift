@@ -2,8 +2,8 @@ import GranaryStorage
 
 /// A sparse matrix in BigANN's `.csr` layout, mapped: one vector a row.
 ///
-/// Little-endian: int64 rows, columns, non-zeros; int64 offsets [rows + 1]; int32 components; float32 weights.
-/// Source: the sparse track of the NeurIPS 2023 BigANN benchmark.
+/// Little-endian: int64 rows, columns, non-zeros; int64 offsets [rows + 1]; int32 components; float32
+/// weights. Source: the sparse track of the NeurIPS 2023 BigANN benchmark.
 public final class CSRFile: Sendable {
     /// Rows.
     public let rowCount: Int
@@ -25,12 +25,14 @@ public final class CSRFile: Sendable {
         let (offsetBytes, tooManyRows) = (rows &+ 1).multipliedReportingOverflow(by: 8)
         let (entryBytes, tooManyEntries) = entries.multipliedReportingOverflow(by: 8)
         let (sum, overflow) = offsetBytes.addingReportingOverflow(entryBytes)
-        guard rows >= 0, rows < Int64(UInt32.max), columns >= 0, columns <= Int64(UInt32.max) + 1, entries >= 0,
-            !tooManyRows, !tooManyEntries, !overflow, sum == Int64(mapping.count - Self.headerBytes)
+        guard rows >= 0, rows < Int64(UInt32.max), columns >= 0, columns <= Int64(UInt32.max) + 1,
+            entries >= 0, !tooManyRows, !tooManyEntries, !overflow,
+            sum == Int64(mapping.count - Self.headerBytes)
         else {
             throw GranaryError(
                 .malformedInput,
-                "expected 24 bytes, 8 for each of \(rows) rows and one more, and 8 for each of \(entries) non-zeros, found \(mapping.count)",
+                "expected 24 bytes, 8 for each of \(rows) rows and one more, and 8 for each of \(entries) "
+                    + "non-zeros, found \(mapping.count)",
                 path: path)
         }
         (rowCount, columnCount, entryCount) = (Int(rows), Int(columns), Int(entries))
@@ -51,8 +53,9 @@ public final class CSRFile: Sendable {
 
     /// The vector of a row, components in any order.
     ///
-    /// - Throws: `malformedInput` for offsets that do not ascend or a component out of range, `invalidWeight`,
-    ///   `duplicateComponent`; each names the row, counted from 1. `invalidArgument` for a row that is not there.
+    /// - Throws: `malformedInput` for offsets that do not ascend or a component out of range,
+    ///   `invalidWeight`, `duplicateComponent`; each names the row, counted from 1. `invalidArgument` for a
+    ///   row that is not there.
     public func row(
         _ row: Int, duplicates: SparseVector.Duplicates = .reject
     ) throws(GranaryError) -> SparseVector {
@@ -66,7 +69,8 @@ public final class CSRFile: Sendable {
         guard from >= 0, from <= to, to <= Int64(entryCount), row > 0 || from == 0,
             row < rowCount - 1 || to == Int64(entryCount)
         else {
-            throw malformed("expected ascending offsets from 0 to \(entryCount), found \(from) and \(to)", row)
+            throw malformed(
+                "expected ascending offsets from 0 to \(entryCount), found \(from) and \(to)", row)
         }
         let count = Int(to - from)
         var (ids, values) = (offsets, offsets)

@@ -68,12 +68,15 @@ struct DocumentLine {
     private func sparse(_ options: JSONLinesReader.Options) throws(GranaryError) -> SparseVector {
         switch (tokens, indices, values) {
         case (let tokens?, nil, nil):
-            if !options.hasDecimalTokens { return try SparseVector(tokens: tokens, duplicates: options.duplicates) }
+            if !options.hasDecimalTokens {
+                return try SparseVector(tokens: tokens, duplicates: options.duplicates)
+            }
             var components: [UInt32] = []
             for (token, _) in tokens {
                 guard let component = UInt32(token) else {
                     throw GranaryError(
-                        .malformedInput, "expected a component from 0 to 4294967295 in decimal, found \"\(token)\"")
+                        .malformedInput,
+                        "expected a component from 0 to 4294967295 in decimal, found \"\(token)\"")
                 }
                 components.append(component)
             }
@@ -83,14 +86,16 @@ struct DocumentLine {
             guard indices.count == values.count else {
                 throw GranaryError(
                     .malformedInput,
-                    "expected as many values as indices, found \(values.count) values and \(indices.count) indices")
+                    "expected as many values as indices, found \(values.count) for \(indices.count)"
+                )
             }
             return try SparseVector(components: indices, weights: values, duplicates: options.duplicates)
         case (nil, nil, nil):
             throw GranaryError(
                 .malformedInput, "expected \"vector\", or \"indices\" and \"values\", found neither")
         case (nil, _, _):
-            throw GranaryError(.malformedInput, "expected \"indices\" and \"values\" together, found one of them")
+            throw GranaryError(
+                .malformedInput, "expected \"indices\" and \"values\" together, found one of them")
         default:
             throw GranaryError(
                 .malformedInput, "expected \"vector\", or \"indices\" and \"values\", found both")
@@ -130,7 +135,8 @@ struct DocumentLine {
     private static func vector(_ scanner: inout JSONScanner) throws(GranaryError) -> [(String, Float)] {
         var tokens: [(String, Float)] = []
         tokens.reserveCapacity(128)
-        try scanner.members("\"vector\" to be an object of tokens and weights") { (scanner, token) throws(GranaryError) in
+        try scanner.members("\"vector\" to be an object of tokens and weights") {
+            (scanner, token) throws(GranaryError) in
             tokens.append((token, try weight(&scanner)))
         }
         return tokens
@@ -141,7 +147,8 @@ struct DocumentLine {
         var components: [UInt32] = []
         try scanner.elements("\"indices\" to be an array of numbers") { (scanner) throws(GranaryError) in
             let before = scanner
-            guard let number = try scanner.number(expected).unsigned, let component = UInt32(exactly: number) else {
+            guard let number = try scanner.number(expected).unsigned, let component = UInt32(exactly: number)
+            else {
                 throw before.malformed(expected)
             }
             components.append(component)

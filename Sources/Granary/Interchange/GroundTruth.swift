@@ -25,7 +25,8 @@ public struct GroundTruth: Sendable {
         let (count, overflow) = queries.multipliedReportingOverflow(by: k)
         guard !overflow, count <= Int.max / 8 - 1, reader.remaining == 8 * count else {
             throw GranaryError(
-                .malformedInput, "expected 8 bytes for each of \(queries) × \(k) answers, found \(reader.remaining)",
+                .malformedInput,
+                "expected 8 bytes for each of \(queries) × \(k) answers, found \(reader.remaining)",
                 path: path)
         }
         var rows: [Int32] = []

@@ -1,9 +1,9 @@
 extension Document {
     /// The document as one line of JSON, without a line feed: what `JSONLinesReader` reads.
     ///
-    /// Components without tokens are written in decimal; weights with as many digits as bring the same float32 back. A
-    /// payload that is JSON is embedded as it is (line breaks become spaces), other UTF-8 as a string, and other bytes as
-    /// an array of numbers.
+    /// Components without tokens are written in decimal; weights with as many digits as bring the same
+    /// float32 back. A payload that is JSON is embedded as it is (line breaks become spaces), other UTF-8
+    /// as a string, and other bytes as an array of numbers.
     public func jsonLine() -> [UInt8] {
         var line = Array("{\"id\": ".utf8)
         line += id.jsonValue()
@@ -18,7 +18,9 @@ extension Document {
         }
         switch sparse.entries {
         case .components(let components, let weights):
-            for (component, weight) in zip(components, weights) { append(Array("\"\(component)\"".utf8), weight) }
+            for (component, weight) in zip(components, weights) {
+                append(Array("\"\(component)\"".utf8), weight)
+            }
         case .tokens(let tokens, let weights):
             for (token, weight) in zip(tokens, weights) { append(JSONText.quoted(token), weight) }
         }
@@ -63,8 +65,8 @@ public enum JSONText {
         return text
     }
 
-    /// Bytes as one JSON value on one line: as they are where they are JSON, else as a string where they are UTF-8, else as
-    /// an array of numbers.
+    /// Bytes as one JSON value on one line: as they are where they are JSON, else as a string where they
+    /// are UTF-8, else as an array of numbers.
     public static func value(_ bytes: [UInt8]) -> [UInt8] {
         if isValue(bytes) {
             // Within strings JSON allows no line break, so these stand between tokens.

@@ -1,9 +1,10 @@
 /// Documents or queries of a JSON-lines file, one object a line, read in order.
 ///
-/// A line is `{"id": …, "vector": {"token": weight, …}}`, or has `"indices": […], "values": […]` in the place of
-/// `"vector"`. `id` is a string of 1 to 255 bytes or a number of 0..<2^64; a line without one gets its row number.
-/// `payload` is any JSON value, kept byte by byte; where there is none, an object of all further members (`text`,
-/// `title`, …) is kept in its place. `dense` is not read by this version. Lines of white space are skipped.
+/// A line is `{"id": …, "vector": {"token": weight, …}}`, or has `"indices": […], "values": […]` in the
+/// place of `"vector"`. `id` is a string of 1 to 255 bytes or a number of 0..<2^64; a line without one gets
+/// its row number. `payload` is any JSON value, kept byte by byte; where there is none, an object of all
+/// further members (`text`, `title`, …) is kept in its place. `dense` is not read by this version. Lines of
+/// white space are skipped.
 ///
 /// Memory: the longest line and a chunk of 1 MiB. Not for several threads at once.
 public final class JSONLinesReader {
@@ -35,7 +36,8 @@ public final class JSONLinesReader {
     public var length: UInt64 { lines.length }
     /// Bytes read so far.
     public var bytesRead: UInt64 { lines.bytesRead }
-    /// The row that comes next, from 0: the id of a line without one. Files read as one collection go on counting.
+    /// The row that comes next, from 0: the id of a line without one. Files read as one collection go on
+    /// counting.
     public var nextRow: UInt64 = 0
     /// Rows whose `dense` member was passed over.
     public private(set) var ignoredDenseCount: UInt64 = 0
@@ -55,8 +57,8 @@ public final class JSONLinesReader {
 
     /// The next document; nil at the end.
     ///
-    /// - Throws: with path and line: `malformedInput`, `invalidWeight`, `duplicateComponent`, `tooLarge` for a line that
-    ///   is too long; and errors of reading.
+    /// - Throws: with path and line: `malformedInput`, `invalidWeight`, `duplicateComponent`, `tooLarge`
+    ///   for a line that is too long; and errors of reading.
     public func next() throws(GranaryError) -> Document? {
         while let line = try lines.next() {
             do throws(GranaryError) {

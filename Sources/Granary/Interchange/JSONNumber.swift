@@ -13,7 +13,8 @@ struct JSONNumber {
 
     /// The powers of ten that a Double has exactly.
     private static let powers: [Double] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+        1e18, 1e19,
         1e20, 1e21, 1e22,
     ]
 
@@ -29,13 +30,14 @@ struct JSONNumber {
 
     /// The nearest float32 (ties to even), infinite when it is too large.
     ///
-    /// Source: Clinger, How to read floating point numbers accurately (1990), the fast case: a mantissa and a power of
-    /// ten that are both exact make one correctly rounded operation.
+    /// Source: Clinger, How to read floating point numbers accurately (1990), the fast case: a mantissa and
+    /// a power of ten that are both exact make one correctly rounded operation.
     func float(in bytes: [UInt8]) -> Float {
         if !isOverflowing, mantissa <= 1 << 53, exponent >= -22, exponent <= 22 {
             let power = Self.powers[abs(exponent)]
             let value = exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
-            // Rounding twice errs only where the first result looks like a tie, or where a float32 has fewer bits.
+            // Rounding twice errs only where the first result looks like a tie, or where a float32 has
+            // fewer bits.
             let isTie = value.bitPattern & 0x1FFF_FFFF == 0x1000_0000
             if !isTie, value == 0 || value >= Double(Float.leastNormalMagnitude) {
                 return isNegative ? -Float(value) : Float(value)

@@ -1,7 +1,7 @@
 /// A cursor over JSON text (RFC 8259) in memory: one line of a file, read once from left to right.
 ///
-/// Strict: what the grammar does not have is `malformedInput`, with the byte. Nothing is built but what is asked for,
-/// because this is the inner loop of every import.
+/// Strict: what the grammar does not have is `malformedInput`, with the byte. Nothing is built but what is
+/// asked for, because this is the inner loop of every import.
 struct JSONScanner {
     /// Values nest at most this deep.
     static let maximumDepth = 256
@@ -76,7 +76,9 @@ struct JSONScanner {
 
     /// Takes any value and gives the range of its bytes.
     mutating func skipValue(depth: Int = 0) throws(GranaryError) -> Range<Int> {
-        guard depth < Self.maximumDepth else { throw malformed("values nested at most \(Self.maximumDepth) deep") }
+        guard depth < Self.maximumDepth else {
+            throw malformed("values nested at most \(Self.maximumDepth) deep")
+        }
         let first = peek()
         let start = position
         switch first {
@@ -111,7 +113,8 @@ struct JSONScanner {
     /// Takes a bare word if it is next.
     mutating func takeWord(_ word: StaticString) -> Bool {
         let letters = "\(word)".utf8
-        guard end - position >= letters.count, bytes[position..<position + letters.count].elementsEqual(letters)
+        guard end - position >= letters.count,
+            bytes[position..<position + letters.count].elementsEqual(letters)
         else { return false }
         position += letters.count
         return true
@@ -151,7 +154,9 @@ struct JSONScanner {
             position += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let string = String(validating: text, as: UTF8.self) else { throw malformed("UTF-8 in a string") }
+                guard let string = String(validating: text, as: UTF8.self) else {
+                    throw malformed("UTF-8 in a string")
+                }
                 return string
             case UInt8(ascii: "\\"): try escape(into: &text)
             case 0..<0x20: throw malformed("a string without control characters")
@@ -177,10 +182,14 @@ struct JSONScanner {
             if (0xD800..<0xDC00).contains(value) {
                 guard takeWord("\\u") else { throw malformed("the second half of a surrogate pair") }
                 let low = try hexadecimal()
-                guard (0xDC00..<0xE000).contains(low) else { throw malformed("the second half of a surrogate pair") }
+                guard (0xDC00..<0xE000).contains(low) else {
+                    throw malformed("the second half of a surrogate pair")
+                }
                 value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
             }
-            guard let scalar = Unicode.Scalar(value) else { throw malformed("the first half of a surrogate pair first") }
+            guard let scalar = Unicode.Scalar(value) else {
+                throw malformed("the first half of a surrogate pair first")
+            }
             text += UTF8.encode(scalar).map(Array.init) ?? []
         default: throw malformed("an escape that JSON has")
         }

@@ -144,7 +144,8 @@ public final class TextFile {
         while let name = try file.next() {
             guard (1...255).contains(name.utf8.count) else {
                 throw GranaryError(
-                    .malformedInput, "expected a name of 1 to 255 bytes, found \(name.utf8.count)", path: path,
+                    .malformedInput, "expected a name of 1 to 255 bytes, found \(name.utf8.count)",
+                    path: path,
                     line: file.line)
             }
             names.append(name)

@@ -3,8 +3,8 @@ import GranaryStorage
 /// Which posting lists a query reads: the strongest by possible mass (query weight × largest weight of the
 /// list).
 struct ListPlan {
-    /// The blocks of each chosen list.
-    private(set) var lists: [Range<UInt32>] = []
+    /// The blocks and the summary tables of each chosen list.
+    private(set) var lists: [(blocks: Range<UInt32>, tables: Range<Int>)] = []
     /// Whether the chosen lists hold every document that shares a component with the query.
     private(set) var isExhaustive = true
 
@@ -28,7 +28,7 @@ struct ListPlan {
             covered += mass
             let list = try segment.list(local)
             if !segment.isComplete(local) { isExhaustive = false }
-            if !list.isEmpty { lists.append(list) }
+            if !list.isEmpty { lists.append((list, try segment.tables(local))) }
         }
     }
 }

@@ -143,21 +143,27 @@ struct SegmentSearch: ~Escapable {
         _ plan: ListPlan, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         scratch.blocks.removeAll(keepingCapacity: true)
+        if scratch.found.count < query.locals.count {
+            scratch.found = [UInt32](repeating: 0, count: 2 * query.locals.count)
+        }
         let summaries = segment.summaries
         var largest: Float = 0
         for list in plan.lists {
-            if scratch.scores.count < list.count {
-                scratch.scores = [Float](repeating: 0, count: 2 * list.count)
+            var next = list.blocks.lowerBound
+            for table in list.tables {
+                guard
+                    let count = summaries.estimate(
+                        table, components: query.locals, weights: query.weights, found: &scratch.found,
+                        into: &scratch.scores), count <= list.blocks.upperBound - next
+                else { throw segment.malformed(.summaries, at: table) }
+                for position in 0..<count {
+                    let estimate = scratch.scores[position]
+                    if estimate > 0 { scratch.blocks.append((estimate, next + UInt32(position))) }
+                    largest = max(largest, estimate)
+                }
+                next += UInt32(count)
             }
-            if Kernels.score(summaries, table: scratch.logTable, range: list, into: &scratch.scores) > 0 {
-                throw segment.malformed(.summaries, at: Int(list.lowerBound))
-            }
-            for position in 0..<list.count {
-                let estimate = scratch.scores[position]
-                if estimate > 0 { scratch.blocks.append((estimate, list.lowerBound + UInt32(position))) }
-                largest = max(largest, estimate)
-            }
-            statistics.summaries += list.count
+            statistics.summaries += list.blocks.count
         }
         statistics.lists += plan.lists.count
         scratch.orderBlocks(largest: largest)

@@ -65,10 +65,13 @@ extension SegmentReader {
                     }
                 }
                 postingCount += UInt64(count)
-                guard let summary = Kernels.decode(summaries, ordinal: block),
-                    summary.components.allSatisfy({ $0 < facts.components })
-                else { throw malformed(.summaries, at: Int(block)) }
             }
+            var summarised = 0
+            for table in try tables(local) {
+                guard let count = summaries.check(table) else { throw malformed(.summaries, at: table) }
+                summarised += count
+            }
+            guard summarised == blocks.count else { throw malformed(.listTables, at: Int(local)) }
         }
         guard next == facts.blocks, postingCount == facts.postings else {
             throw malformed(.lists, at: Int(facts.components))

@@ -27,6 +27,7 @@ struct SegmentReader: Sendable {
     private let blockStarts: Section
     private let summariesSection: Section
     private let summaryStarts: Section
+    private let listTables: Section
 
     /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for.
     init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError)
@@ -59,7 +60,13 @@ struct SegmentReader: Sendable {
         }
         blockStarts = try summary.section(.blockStarts, words: blockCount + 1)
         summariesSection = try summary.section(.summaries)
-        summaryStarts = try summary.section(.summaryStarts, words: blockCount + 1)
+        summaryStarts = try summary.section(.summaryStarts)
+        guard summaryStarts.count >= 4, summaryStarts.count % 4 == 0 else {
+            throw GranaryError(
+                .corrupt, "expected a word for each table and one more, found \(summaryStarts.count) bytes",
+                path: summary.path, section: SectionID.summaryStarts.name)
+        }
+        listTables = try summary.section(.listTables, words: components + 1)
         calibration = try Calibration(summary.sectionIfPresent(.calibration), path: summary.path)
         for section in [rowsSection, fineSection, postingsSection] { section.advise(.random) }
     }
@@ -100,14 +107,21 @@ struct SegmentReader: Sendable {
         let step = steps[Int(local)]
         return step.isNormal && step > 0 ? step : nil
     }
-    /// The block summaries.
-    var summaries: RowsView {
+    /// The block summaries, in tables.
+    var summaries: SummariesView {
         @_lifetime(borrow self) get {
-            RowsView(
+            SummariesView(
                 bytes: summariesSection.bytes, starts: Kernels.words(summaryStarts.bytes),
-                components: facts.components,
-                isWide: facts.isWide, isLinear: false)
+                components: facts.components, isWide: facts.isWide)
         }
+    }
+
+    /// The summary tables of a component's list.
+    func tables(_ local: UInt32) throws(GranaryError) -> Range<Int> {
+        let starts = Kernels.words(listTables.bytes)
+        let (from, to) = (Int(starts[Int(local)]), Int(starts[Int(local) + 1]))
+        guard from <= to, to < summaryStarts.count / 4 else { throw malformed(.listTables, at: Int(local)) }
+        return from..<to
     }
 
     /// The blocks of a component's list.

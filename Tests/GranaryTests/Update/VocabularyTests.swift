@@ -145,7 +145,7 @@ import Testing
     }
 
     @Test(arguments: [1, 1000]) func twoSpellingsOfOneComponentInAQueryAreAdded(_ exactBelow: Int) throws {
-        let documents = try (0..<40).map {
+        let documents: [Document] = try (0..<40).map {
             Document(
                 id: .number(UInt64($0)),
                 sparse: try SparseVector(components: [7, 8], weights: [Float($0 + 1), Float(41 - $0)]))
