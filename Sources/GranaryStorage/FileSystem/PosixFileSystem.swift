@@ -241,6 +241,8 @@ private final class PosixLock: FileLock {
         isHeld.withLock { isHeld in
             guard isHeld else { return }
             isHeld = false
+            // A child that is being started has a copy of the descriptor, which keeps the lock until it runs its program.
+            _ = granary_unlock(descriptor)
             _ = SystemCalls.close(descriptor)
         }
     }
