@@ -9,6 +9,13 @@ public enum IndexDirectory {
         try latest(fileSystem: fileSystem, path: path).manifest
     }
 
+    /// A generation that is still there.
+    package static func manifest(
+        _ generation: UInt64, fileSystem: any FileSystem, path: String
+    ) throws(GranaryError) -> Manifest {
+        try read(generation, fileSystem: fileSystem, path: path).manifest
+    }
+
     /// The newest generation and the hash in its trailer.
     static func latest(
         fileSystem: any FileSystem, path: String
