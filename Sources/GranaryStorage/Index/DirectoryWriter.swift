@@ -75,6 +75,8 @@ public final class DirectoryWriter {
             // Another may have made an index, and given it free, before the lock was taken.
             try expectEmpty(fileSystem, path)
         } catch {
+            // Whoever waits for a lock that goes sees that it has gone.
+            if isNew || error.code != .alreadyExists { try? fileSystem.unlink("\(path)/\(lockName)") }
             writer.close()
             throw error
         }
@@ -208,23 +210,37 @@ public final class DirectoryWriter {
 
     /// Makes the manifest visible, then durable.
     private func publish(_ temporary: String, _ generation: UInt64) throws(GranaryError) {
+        let target = "\(path)/\(Manifest.fileName(generation))"
         do throws(GranaryError) {
-            try fileSystem.rename(temporary, to: "\(path)/\(Manifest.fileName(generation))")
+            try fileSystem.rename(temporary, to: target)
         } catch {
-            if error.code == .diskFull {
-                try? fileSystem.unlink(temporary)
-                throw error
-            }
-            if error.code == .alreadyExists {
-                throw poisoned(GranaryError(.alreadyExists, "another writer has made generation \(generation)", path: path))
-            }
-            throw uncertain(generation, error)
+            throw unpublished(temporary, target, generation, error)
         }
         do throws(GranaryError) {
             try fileSystem.syncDirectory(path)
         } catch {
             throw uncertain(generation, error)
         }
+    }
+
+    /// What a failed rename means. It may have been done all the same, so only what is seen counts.
+    private func unpublished(
+        _ temporary: String, _ target: String, _ generation: UInt64, _ cause: GranaryError
+    ) -> GranaryError {
+        do throws(GranaryError) {
+            let (own, found) = (try fileSystem.status(temporary), try fileSystem.status(target))
+            if cause.code == .diskFull, found == nil {
+                try? fileSystem.unlink(temporary)
+                return cause
+            }
+            if cause.code == .alreadyExists, let own, let found, own.identity != found.identity {
+                return poisoned(
+                    GranaryError(.alreadyExists, "another writer has made generation \(generation)", path: path))
+            }
+        } catch {
+            // Not even that can be seen.
+        }
+        return uncertain(generation, cause)
     }
 
     private func uncertain(_ generation: UInt64, _ cause: GranaryError) -> GranaryError {
