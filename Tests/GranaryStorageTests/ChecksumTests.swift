@@ -5,7 +5,9 @@ import Testing
 struct ChecksumTests {
     private static let check = Array("123456789".utf8)
 
-    @Test("CRC-32C has the check value of its catalogue entry at every level", arguments: 0...Checksum.bestLevel)
+    @Test(
+        "CRC-32C has the check value of its catalogue entry at every level", arguments: 0...Checksum.bestLevel
+    )
     func checkValue(_ level: Int32) {
         #expect(Self.crc(Self.check, level) == 0xe306_9283)
         #expect(Self.crc([], level) == 0)
@@ -15,7 +17,9 @@ struct ChecksumTests {
         #expect(Self.crc((0..<32).map { UInt8($0) }, level) == 0x46dd_794e)
     }
 
-    @Test("CRC-32C agrees with its definition for every length, offset and level", arguments: 0...Checksum.bestLevel)
+    @Test(
+        "CRC-32C agrees with its definition for every length, offset and level",
+        arguments: 0...Checksum.bestLevel)
     func levelsAgree(_ level: Int32) {
         var generator = SeededGenerator(seed: 11)
         let bytes = (0..<320).map { _ in UInt8.random(in: 0...255, using: &generator) }
@@ -34,7 +38,8 @@ struct ChecksumTests {
         let whole = Self.crc(bytes, level)
         for cut in 0...bytes.count {
             let first = Checksum.crc32c(bytes.rawBytes.extracting(0..<cut), level: level)
-            let both = Checksum.crc32c(bytes.rawBytes.extracting(cut..<bytes.count), continuing: first, level: level)
+            let both = Checksum.crc32c(
+                bytes.rawBytes.extracting(cut..<bytes.count), continuing: first, level: level)
             #expect(both == whole, "cut at \(cut)")
         }
     }
@@ -53,7 +58,9 @@ struct ChecksumTests {
     func blake2s(_ bytes: [UInt8], _ digest: String) {
         #expect("\(Checksum.blake2s128(bytes))" == digest)
         for cut in stride(from: 0, through: bytes.count, by: 13) {
-            #expect("\(Checksum.blake2s128(Array(bytes[..<cut]), Array(bytes[cut...])))" == digest, "cut at \(cut)")
+            #expect(
+                "\(Checksum.blake2s128(Array(bytes[..<cut]), Array(bytes[cut...])))" == digest,
+                "cut at \(cut)")
         }
     }
 
@@ -62,8 +69,10 @@ struct ChecksumTests {
         let identifier = Identifier128(high: 0x0123_4567_89ab_cdef, low: 0xfe)
         #expect("\(identifier)" == "0123456789abcdef00000000000000fe")
         #expect(Identifier128(hex: "0123456789abcdef00000000000000fe") == identifier)
-        #expect(identifier.bytes == [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 0xfe])
-        for text in ["", "0123456789ABCDEF00000000000000fe", "+123456789abcdef00000000000000fe", "0123", "é"] {
+        #expect(
+            identifier.bytes == [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 0xfe])
+        for text in ["", "0123456789ABCDEF00000000000000fe", "+123456789abcdef00000000000000fe", "0123", "é"]
+        {
             #expect(Identifier128(hex: text) == nil, "\(text)")
         }
     }

@@ -106,7 +106,9 @@ struct ContainerDamageTests {
         #expect(file.code(foreign.bytes) == .wrongFile)
         let other = try DamagedFile(kind: .summary, index: file.index)
         #expect(file.code(other.bytes) == .wrongFile)
-        #expect(file.code(Array("hello".utf8) + [UInt8](repeating: 32, count: file.bytes.count - 5)) == .wrongFile)
+        #expect(
+            file.code(Array("hello".utf8) + [UInt8](repeating: 32, count: file.bytes.count - 5)) == .wrongFile
+        )
         var record = file.record
         record.rootHash = sibling.record.rootHash
         #expect(file.code(file.bytes, record: record) == .wrongFile)
@@ -144,7 +146,9 @@ struct ContainerDamageTests {
         for (offset, count) in fields {
             for value in values {
                 var bytes = file.bytes
-                for byte in 0..<count { bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)) }
+                for byte in 0..<count {
+                    bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> UInt64(8 * byte))
+                }
                 if bytes != file.bytes, let code = file.codeRepaired(bytes) {
                     refused += 1
                     #expect(expected.contains(code), "\(value) at \(offset): \(code)")
@@ -186,7 +190,8 @@ struct ContainerDamageTests {
         bytes = file.bytes
         bytes[1000] = 1
         let gap = MemoryFileSystem(["/d/\(file.record.name)": .file(bytes: bytes, number: 1)], seed: 1)
-        let other = try Container.open(fileSystem: gap, directory: "/d", record: file.record, index: file.index)
+        let other = try Container.open(
+            fileSystem: gap, directory: "/d", record: file.record, index: file.index)
         #expect(#expect(throws: GranaryError.self) { try other.verify() }?.byteOffset == 1000)
     }
 }

@@ -17,7 +17,8 @@ struct ContainerTests {
 
     private func writer(_ kind: FileKind = .blocks) throws -> ContainerWriter {
         try ContainerWriter(
-            fileSystem: fileSystem, directory: "/d", kind: kind, index: index, id: fileSystem.randomIdentifier())
+            fileSystem: fileSystem, directory: "/d", kind: kind, index: index,
+            id: fileSystem.randomIdentifier())
     }
 
     private func open(_ record: FileRecord) throws -> Container {
@@ -130,7 +131,8 @@ struct ContainerTests {
             try writer.beginSection(SectionID(rawValue: UInt32(number), name: "s\(number)"))
             try writer.endSection(elements: 0)
         }
-        #expect(codeThrown { try writer.beginSection(SectionID(rawValue: 1024, name: "s")) } == .invalidArgument)
+        #expect(
+            codeThrown { try writer.beginSection(SectionID(rawValue: 1024, name: "s")) } == .invalidArgument)
         let record = try writer.finish()
         #expect(try open(record).sections.count == 1024)
     }
@@ -171,7 +173,9 @@ struct ContainerTests {
         #expect(verified == 500_000)
         #expect(
             codeThrown {
-                try large.verify { (_: UInt64) throws(GranaryError) in throw GranaryError(.cancelled, "enough") }
+                try large.verify { (_: UInt64) throws(GranaryError) in
+                    throw GranaryError(.cancelled, "enough")
+                }
             } == .cancelled)
     }
 }

@@ -13,7 +13,10 @@ struct RecordedWorkload {
     var foreign: Set<String> = []
 
     /// - Parameter mutant: skips calls of the protocol, as an engine without them would.
-    init(mutant: FaultyFileSystem.Rule? = nil, from entries: [String: MemoryFileSystem.Entry] = [:], seed: UInt64 = 1) {
+    init(
+        mutant: FaultyFileSystem.Rule? = nil, from entries: [String: MemoryFileSystem.Entry] = [:],
+        seed: UInt64 = 1
+    ) {
         recording = RecordingFileSystem(from: entries, seed: seed)
         fileSystem = FaultyFileSystem(recording, rule: mutant)
     }
@@ -53,7 +56,9 @@ struct RecordedWorkload {
     }
 
     /// What is wrong with the images of this workload, and how many there were.
-    func violations(_ options: CrashImageOptions = CrashImageOptions(), limit: Int = 3) -> (found: [String], images: Int) {
+    func violations(_ options: CrashImageOptions = CrashImageOptions(), limit: Int = 3) -> (
+        found: [String], images: Int
+    ) {
         let check = CrashCheck(path: path, generations: generations, foreign: foreign)
         struct Enough: Error {}
         var found: [String] = []
@@ -95,7 +100,8 @@ struct CrashImageTests {
         for number in 0..<files {
             if let writer {
                 _ = try SampleIndex.file(
-                    writer.fileSystem, workload.path, index: writer.index, kind: number == 0 ? .blocks : .dead)
+                    writer.fileSystem, workload.path, index: writer.index, kind: number == 0 ? .blocks : .dead
+                )
             }
         }
         writer = nil
@@ -127,7 +133,9 @@ struct CrashImageTests {
         (options.seed, options.samples) = (seed, 8)
         var images: [CrashImage] = []
         _ = first.recording.forEachCrashImage(options) { image in
-            if (image.notes[CrashCheck.acknowledged] ?? 0) > 0, Int.random(in: 0..<100, using: &generator) == 0 {
+            if (image.notes[CrashCheck.acknowledged] ?? 0) > 0,
+                Int.random(in: 0..<100, using: &generator) == 0
+            {
                 images.append(image)
             }
         }
@@ -141,7 +149,8 @@ struct CrashImageTests {
             try second.commit(writer)
             // After the notes.
             (options.exhaustiveEffects, options.firstOperation) = (6, 2)
-            #expect(second.violations(options).found == [], "seed \(seed), image of operation \(image.operation)")
+            #expect(
+                second.violations(options).found == [], "seed \(seed), image of operation \(image.operation)")
         }
     }
 
@@ -159,7 +168,9 @@ struct CrashImageTests {
                 try SampleIndex.verified(image.fileSystem(), "/d")
                 complete += 1
             } catch {
-                #expect(error.code == .notAnIndex, "after operation \(image.operation), without \(image.lost): \(error)")
+                #expect(
+                    error.code == .notAnIndex,
+                    "after operation \(image.operation), without \(image.lost): \(error)")
             }
         }
         #expect(complete > 0)
@@ -181,7 +192,8 @@ struct CrashImageTests {
                     case .allUnsynced: call.kind == .sync || call.kind == .syncDirectory
                     case .directoryUnsyncedBeforeRename:
                         call.kind == .syncDirectory && call.path == "/d" && call.previousChange == .sync
-                    case .directoryUnsyncedAfterRename: call.kind == .syncDirectory && call.previousChange == .rename
+                    case .directoryUnsyncedAfterRename:
+                        call.kind == .syncDirectory && call.previousChange == .rename
                     case .parentUnsynced: call.kind == .syncDirectory && call.path == "/"
                     case .openingUnsynced: call.kind == .syncDirectory && call.previousChange == nil
                     case .directoryNeverSynced: call.kind == .syncDirectory
@@ -195,7 +207,8 @@ struct CrashImageTests {
     func mutants(_ mutant: Mutant) throws {
         let workload =
             mutant == .openingUnsynced
-            ? try Self.diedBeforeSync(thenFollowing: mutant.rule) : try RecordedWorkload.commits(mutant: mutant.rule)
+            ? try Self.diedBeforeSync(thenFollowing: mutant.rule)
+            : try RecordedWorkload.commits(mutant: mutant.rule)
         #expect(workload.violations(limit: 1).found.count == 1)
     }
 
@@ -207,7 +220,8 @@ struct CrashImageTests {
     }
 
     /// A writer dies after its rename and before its sync; another opens what it sees and goes on.
-    private static func diedBeforeSync(thenFollowing rule: FaultyFileSystem.Rule?) throws -> RecordedWorkload {
+    private static func diedBeforeSync(thenFollowing rule: FaultyFileSystem.Rule?) throws -> RecordedWorkload
+    {
         var workload = RecordedWorkload()
         do {
             let writer = try workload.create()

@@ -11,7 +11,8 @@ struct DirectoryWriterTests {
         return (fileSystem, "\(directory)/index", owner)
     }
 
-    private func create(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> DirectoryWriter {
+    private func create(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> DirectoryWriter
+    {
         try DirectoryWriter.create(fileSystem: fileSystem, path: path, schema: [1, 2])
     }
 
@@ -27,7 +28,8 @@ struct DirectoryWriterTests {
         return try file.read(at: 0, count: Int(file.length()))
     }
 
-    @Test("begins empty and keeps what is committed, two generations of it", arguments: FileSystemKind.allCases)
+    @Test(
+        "begins empty and keeps what is committed, two generations of it", arguments: FileSystemKind.allCases)
     func commits(_ kind: FileSystemKind) throws {
         let (fileSystem, path, owner) = try place(kind)
         defer { withExtendedLifetime(owner) {} }
@@ -40,12 +42,15 @@ struct DirectoryWriterTests {
             #expect(manifest.generation == generation && manifest.index == history[0].index)
             #expect(try SampleIndex.verified(fileSystem, path) == manifest)
             history.append(manifest)
-            let kept = Set(history.suffix(2).flatMap(\.files).map(\.name) + history.suffix(2).map {
-                Manifest.fileName($0.generation)
-            })
+            let kept = Set(
+                history.suffix(2).flatMap(\.files).map(\.name)
+                    + history.suffix(2).map {
+                        Manifest.fileName($0.generation)
+                    })
             #expect(Set(try fileSystem.list(path)) == kept.union(["LOCK"]))
             #expect(
-                try IndexDirectory.manifest(generation - 1, fileSystem: fileSystem, path: path) == history[history.count - 2])
+                try IndexDirectory.manifest(generation - 1, fileSystem: fileSystem, path: path)
+                    == history[history.count - 2])
         }
         writer.close()
         #expect(codeThrown { try SampleIndex.commit(writer) } == .writerPoisoned)
@@ -104,7 +109,9 @@ struct DirectoryWriterTests {
         let memory = MemoryFileSystem(seed: 1)
         try memory.createDirectory("/d")
         let fileSystem = FaultyFileSystem(memory) { call in
-            if call.kind == .lock { try? DirectoryWriter.create(fileSystem: memory, path: "/d", schema: []).close() }
+            if call.kind == .lock {
+                try? DirectoryWriter.create(fileSystem: memory, path: "/d", schema: []).close()
+            }
             return nil
         }
         #expect(codeThrown { _ = try create(fileSystem, "/d") } == .alreadyExists)
@@ -174,7 +181,9 @@ struct DirectoryWriterTests {
         #expect(try fileSystem.list(path) == ["MANIFEST"])
     }
 
-    @Test("keeps files that are not the engine's, and sheds what a crash left", arguments: FileSystemKind.allCases)
+    @Test(
+        "keeps files that are not the engine's, and sheds what a crash left",
+        arguments: FileSystemKind.allCases)
     func leftovers(_ kind: FileSystemKind) throws {
         let (fileSystem, path, owner) = try place(kind)
         defer { withExtendedLifetime(owner) {} }
@@ -184,13 +193,16 @@ struct DirectoryWriterTests {
         writer.close()
         let id = fileSystem.randomIdentifier()
         let foreign = [
-            "README", "\(id)", "\(id).json", "\(id).blocks.old", "x\(id).blocks", "\(id).TMP", "notes.tmp", "MANIFEST-1",
+            "README", "\(id)", "\(id).json", "\(id).blocks.old", "x\(id).blocks", "\(id).TMP", "notes.tmp",
+            "MANIFEST-1",
             ".hidden", "é.tmp",
         ]
         for name in foreign { try put([7], fileSystem, "\(path)/\(name)") }
         try fileSystem.createDirectory("\(path)/\(fileSystem.randomIdentifier()).tmp")
         let folder = try fileSystem.list(path).first { $0.hasSuffix(".tmp") && $0.count == 36 }
-        for kind in FileKind.allCases { try put([8], fileSystem, "\(path)/\(fileSystem.randomIdentifier()).\(kind)") }
+        for kind in FileKind.allCases {
+            try put([8], fileSystem, "\(path)/\(fileSystem.randomIdentifier()).\(kind)")
+        }
         try put([9], fileSystem, "\(path)/\(fileSystem.randomIdentifier()).tmp")
         try put([9], fileSystem, "\(path)/\(Manifest.fileName(1))")
         let again = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
@@ -247,7 +259,8 @@ struct DirectoryWriterTests {
             entries[name] = .file(bytes: bytes, number: 1)
             let damaged = MemoryFileSystem(entries, seed: 2)
             let names = try damaged.list("/d")
-            #expect(codeThrown { _ = try IndexDirectory.latestManifest(fileSystem: damaged, path: "/d") } == code)
+            #expect(
+                codeThrown { _ = try IndexDirectory.latestManifest(fileSystem: damaged, path: "/d") } == code)
             #expect(codeThrown { _ = try DirectoryWriter.open(fileSystem: damaged, path: "/d") } == code)
             #expect(try damaged.list("/d") == names)
         }
@@ -293,7 +306,9 @@ struct DirectoryWriterTests {
         let writer = try create(memory, "/d")
         #expect(
             codeThrown {
-                _ = try writer.commit { $0.userData = [UInt8](repeating: 0, count: Manifest.largestUserData + 1) }
+                _ = try writer.commit {
+                    $0.userData = [UInt8](repeating: 0, count: Manifest.largestUserData + 1)
+                }
             } == .tooLarge)
         let segment = SegmentRecord(
             files: [9], deadFile: nil, documents: 1, dead: 0, firstSequence: 0, lastSequence: 0, ordinal: 0)
@@ -313,7 +328,8 @@ struct DirectoryWriterTests {
             if call.kind == .openForReading { racing.commitTwice() }
             return nil
         }
-        #expect(codeThrown { _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: "/d") } == nil)
+        #expect(
+            codeThrown { _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: "/d") } == nil)
         #expect(racing.generation >= 5)
     }
 }

@@ -11,7 +11,9 @@ struct Fault: CustomTestStringConvertible, Sendable {
     var testDescription: String { "\(effect), \(isSticky ? "from then on" : "once")" }
 
     static let all: [Fault] = [EIO, ENOSPC, EDQUOT, EMFILE, EACCES, EEXIST].flatMap { number in
-        [.fail(number), .failHalfway(number), .failAfterwards(number)].map { Fault(effect: $0, isSticky: false) }
+        [.fail(number), .failHalfway(number), .failAfterwards(number)].map {
+            Fault(effect: $0, isSticky: false)
+        }
             + [Fault(effect: .fail(number), isSticky: true)]
     }
 }
@@ -71,13 +73,16 @@ struct FaultTests {
                 tally.failures += 1
                 #expect(error.systemError != nil || error.code == .alreadyExists, "call \(number): \(error)")
                 tally.codes.insert(error.code)
-                // A call whose answer was lost, and what cannot be removed, may leave an empty shell, never an index.
+                // A call whose answer was lost, and what cannot be removed, may leave an empty shell, never
+                // an index.
                 if !fault.isSticky, case .fail = fault.effect {
                     #expect(try memory.status(Self.path) == nil, "call \(number): \(error)")
                 }
             }
             fileSystem.follow(nil)
-            if codeThrown({ _ = try IndexDirectory.latestManifest(fileSystem: memory, path: Self.path) }) != nil {
+            if codeThrown({ _ = try IndexDirectory.latestManifest(fileSystem: memory, path: Self.path) })
+                != nil
+            {
                 let writer = try DirectoryWriter.create(fileSystem: fileSystem, path: Self.path, schema: [1])
                 writer.close()
             }
@@ -158,7 +163,8 @@ struct FaultTests {
             }
             fileSystem.follow(nil)
             #expect(try SampleIndex.verified(memory, Self.path) == before, "call \(number)")
-            let previous = try IndexDirectory.manifest(before.generation - 1, fileSystem: memory, path: Self.path)
+            let previous = try IndexDirectory.manifest(
+                before.generation - 1, fileSystem: memory, path: Self.path)
             for file in previous.files { #expect(try memory.status("\(Self.path)/\(file.name)") != nil) }
             try goOn(fileSystem, after: before.generation)
             number += 1
@@ -186,7 +192,8 @@ struct FaultTests {
         }
     }
 
-    @Test("a rename that was done though it failed is taken for what it did", arguments: [EIO, ENOSPC, EEXIST])
+    @Test(
+        "a rename that was done though it failed is taken for what it did", arguments: [EIO, ENOSPC, EEXIST])
     func renameWithoutAnswer(_ systemError: Int32) throws {
         let (memory, before) = try makeIndex(commits: 1)
         let fileSystem = FaultyFileSystem(memory)
@@ -233,12 +240,16 @@ struct FaultTests {
         #expect(try memory.list("/d") == [])
     }
 
-    @Test("the code says what kind of failure it was", arguments: [
-        (EIO, GranaryError.Code.io), (EMFILE, .io), (ENOSPC, .diskFull), (EDQUOT, .diskFull), (EFBIG, .diskFull),
-        (ENOENT, .notFound), (ENOTDIR, .notFound), (EEXIST, .alreadyExists), (ENOTEMPTY, .alreadyExists),
-        (EACCES, .permissionDenied), (EPERM, .permissionDenied), (EROFS, .permissionDenied), (ELOOP, .wrongFile),
-        (EISDIR, .wrongFile),
-    ])
+    @Test(
+        "the code says what kind of failure it was",
+        arguments: [
+            (EIO, GranaryError.Code.io), (EMFILE, .io), (ENOSPC, .diskFull), (EDQUOT, .diskFull),
+            (EFBIG, .diskFull),
+            (ENOENT, .notFound), (ENOTDIR, .notFound), (EEXIST, .alreadyExists), (ENOTEMPTY, .alreadyExists),
+            (EACCES, .permissionDenied), (EPERM, .permissionDenied), (EROFS, .permissionDenied),
+            (ELOOP, .wrongFile),
+            (EISDIR, .wrongFile),
+        ])
     func codes(_ systemError: Int32, _ code: GranaryError.Code) throws {
         for kind in FaultyFileSystem.Kind.allCases {
             let memory = MemoryFileSystem(seed: 1)

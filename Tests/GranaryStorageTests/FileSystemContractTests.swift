@@ -90,7 +90,8 @@ struct FileSystemContractTests {
         defer { withExtendedLifetime(owner) {} }
         try write("a", fileSystem, "\(directory)/a")
         try write("b", fileSystem, "\(directory)/b")
-        #expect(codeThrown { try fileSystem.rename("\(directory)/a", to: "\(directory)/b") } == .alreadyExists)
+        #expect(
+            codeThrown { try fileSystem.rename("\(directory)/a", to: "\(directory)/b") } == .alreadyExists)
         #expect(codeThrown { try fileSystem.link("\(directory)/a", to: "\(directory)/b") } == .alreadyExists)
         #expect(try text(fileSystem, "\(directory)/a") == "a")
         #expect(try text(fileSystem, "\(directory)/b") == "b")

@@ -25,9 +25,11 @@ struct ManifestTests {
         }
         manifest.segments = [
             SegmentRecord(
-                files: [0, 1], deadFile: 3, documents: 10, dead: 4, firstSequence: 0, lastSequence: 20, ordinal: 1),
+                files: [0, 1], deadFile: 3, documents: 10, dead: 4, firstSequence: 0, lastSequence: 20,
+                ordinal: 1),
             SegmentRecord(
-                files: [0, 1, 2], deadFile: nil, documents: 500, dead: 0, firstSequence: 500, lastSequence: 999, ordinal: 4),
+                files: [0, 1, 2], deadFile: nil, documents: 500, dead: 0, firstSequence: 500,
+                lastSequence: 999, ordinal: 4),
         ]
         manifest.userData = Array("offsets".utf8)
         return manifest
@@ -69,7 +71,8 @@ struct ManifestTests {
         { $0.segments[0].files = [4] }, { $0.segments[0].files = [.max] }, { $0.segments[0].deadFile = 4 },
         { $0.segments[0].deadFile = nil }, { $0.segments[1].deadFile = 3 }, { $0.segments[0].dead = 11 },
         { $0.segments[0].firstSequence = 21 }, { $0.segments[1].lastSequence = 1000 },
-        { $0.segments[1].firstSequence = .max }, { $0.segments[1].documents = 501 }, { $0.segments[1].documents = .max },
+        { $0.segments[1].firstSequence = .max }, { $0.segments[1].documents = 501 },
+        { $0.segments[1].documents = .max },
         { $0.segments[1].ordinal = 5 }, { $0.segments[1].ordinal = 1 }, { $0.nextSequence = 0 },
         { $0.nextSegmentOrdinal = 0 },
     ]
@@ -104,7 +107,9 @@ struct ManifestTests {
             #expect(code(cut) == .truncated, "\(length) bytes")
             var closed = Array(bytes[..<max(0, length - 32)]) + bytes.suffix(32)
             closed = RepairedBytes.manifest(closed)
-            if closed != bytes, code(closed).map(damage.contains) != true { Issue.record("\(length) bytes, repaired") }
+            if closed != bytes, code(closed).map(damage.contains) != true {
+                Issue.record("\(length) bytes, repaired")
+            }
         }
         for more in [1, 32, 500] { #expect(code(bytes + [UInt8](repeating: 0, count: more)) == .truncated) }
     }
@@ -153,7 +158,9 @@ struct ManifestTests {
         for offset in 0..<sound.count - 35 {
             var bytes = sound
             RepairedBytes.put(UInt32.max, at: offset, in: &bytes)
-            if let code = code(RepairedBytes.manifest(bytes)) { #expect(damage.contains(code), "offset \(offset)") }
+            if let code = code(RepairedBytes.manifest(bytes)) {
+                #expect(damage.contains(code), "offset \(offset)")
+            }
         }
     }
 

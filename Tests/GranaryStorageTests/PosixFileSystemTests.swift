@@ -67,7 +67,9 @@ struct PosixFileSystemTests {
     func permissions() throws {
         try fileSystem.createDirectory(path("sub"))
         try FileManager.default.setAttributes([.posixPermissions: 0o500], ofItemAtPath: path("sub"))
-        defer { try? FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path("sub")) }
+        defer {
+            try? FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path("sub"))
+        }
         #expect(codeThrown { _ = try fileSystem.create(path("sub/a")) } == .permissionDenied)
     }
 
@@ -105,7 +107,9 @@ struct PosixFileSystemTests {
         #expect(try String(contentsOfFile: path("LOCK"), encoding: .utf8) == "short")
     }
 
-    @Test("excludes other processes by the lock", .enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/perl")))
+    @Test(
+        "excludes other processes by the lock",
+        .enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/perl")))
     func locksAgainstProcesses() throws {
         let lock = try fileSystem.lock(path("LOCK"), stamp: "x")
         #expect(try perlTakesLock() == false)
@@ -113,7 +117,8 @@ struct PosixFileSystemTests {
         #expect(try perlTakesLock() == true)
     }
 
-    /// Whether another process gets a POSIX record lock on the file: kernel locks of both kinds exclude each other.
+    /// Whether another process gets a POSIX record lock on the file: kernel locks of both kinds exclude each
+    /// other.
     private func perlTakesLock() throws -> Bool {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/perl")

@@ -8,7 +8,9 @@ public struct ByteWriter: Sendable {
 
     /// Adds a number.
     public mutating func append<Value: FixedWidthInteger>(_ value: Value) {
-        for byte in 0..<Value.bitWidth / 8 { bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * byte))) }
+        for byte in 0..<Value.bitWidth / 8 {
+            bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * byte)))
+        }
     }
 
     /// Adds bytes.
@@ -28,7 +30,9 @@ public struct ByteWriter: Sendable {
 
     /// Adds zeros up to a length.
     public mutating func pad(to length: Int) {
-        if bytes.count < length { bytes.append(contentsOf: [UInt8](repeating: 0, count: length - bytes.count)) }
+        if bytes.count < length {
+            bytes.append(contentsOf: [UInt8](repeating: 0, count: length - bytes.count))
+        }
     }
 }
 
@@ -84,7 +88,8 @@ public struct ByteReader: ~Escapable {
         let count = Int(try next(UInt32.self))
         guard count <= limit else {
             throw GranaryError(
-                .corrupt, "expected up to \(limit) bytes, found a length of \(count)", path: path, section: section,
+                .corrupt, "expected up to \(limit) bytes, found a length of \(count)", path: path,
+                section: section,
                 byteOffset: UInt64(position))
         }
         return try nextBytes(count)

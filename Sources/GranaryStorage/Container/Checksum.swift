@@ -5,7 +5,9 @@ public enum Checksum {
     /// CRC-32C (Castagnoli) of bytes: finds every error of up to 32 neighbouring bits in a block.
     ///
     /// - Parameter level: 0 the table, 1 the processor's instruction; the same value.
-    public static func crc32c(_ bytes: RawSpan, continuing crc: UInt32 = 0, level: Int32 = bestLevel) -> UInt32 {
+    public static func crc32c(_ bytes: RawSpan, continuing crc: UInt32 = 0, level: Int32 = bestLevel)
+        -> UInt32
+    {
         // SAFETY: the kernel reads exactly the bytes of the span.
         unsafe bytes.withUnsafeBytes { unsafe granary_crc32c(crc, $0.baseAddress, $0.count, level) }
     }

@@ -17,16 +17,17 @@ public final class Container: Sendable {
         self.entries = entries
         sections = entries.map {
             Section(
-                id: $0.id, codec: $0.codec, elements: $0.elements, offset: Int($0.offset), count: Int($0.count),
+                id: $0.id, codec: $0.codec, elements: $0.elements, offset: Int($0.offset),
+                count: Int($0.count),
                 mapping: mapping)
         }
     }
 
-    /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the checksums,
-    /// root hash; that sections lie inside the file, in order and apart.
+    /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the
+    /// checksums, root hash; that sections lie inside the file, in order and apart.
     ///
-    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped), `unsupportedVersion`,
-    ///   `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
+    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped),
+    ///   `unsupportedVersion`, `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
     public static func open(
         fileSystem: any FileSystem, directory: String, record: FileRecord, index: Identifier128
     ) throws(GranaryError) -> Container {
@@ -36,12 +37,15 @@ public final class Container: Sendable {
         let mapping = try file.map()
         // The length of what is mapped, which is what will be read: the file's own may have changed since.
         let length = UInt64(mapping.count)
-        guard length == record.length, length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes) else {
+        guard length == record.length,
+            length >= UInt64(ContainerFormat.headerBytes + ContainerFormat.footerBytes)
+        else {
             throw GranaryError(
                 length < record.length ? .truncated : .wrongFile,
                 "expected a file of \(record.length) bytes, found \(length)", path: path)
         }
-        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path).entries()
+        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path)
+            .entries()
         return Container(record: record, path: path, mapping: mapping, entries: entries)
     }
 
@@ -50,7 +54,8 @@ public final class Container: Sendable {
     /// - Throws: `corrupt` when there is none.
     public func section(_ id: SectionID) throws(GranaryError) -> Section {
         guard let section = sectionIfPresent(id) else {
-            throw GranaryError(.corrupt, "expected a section \"\(id.name)\", found none", path: path, section: id.name)
+            throw GranaryError(
+                .corrupt, "expected a section \"\(id.name)\", found none", path: path, section: id.name)
         }
         return section
     }
@@ -60,7 +65,8 @@ public final class Container: Sendable {
 
     /// Checks every section against its checksums, and that all bytes between sections are zero.
     ///
-    /// - Parameter progress: is told the bytes verified since it was told last; what it throws ends the check.
+    /// - Parameter progress: is told the bytes verified since it was told last; what it throws ends the
+    ///   check.
     /// - Throws: `checksumMismatch` with section and offset, `corrupt`.
     public func verify(_ progress: ((UInt64) throws(GranaryError) -> Void)? = nil) throws(GranaryError) {
         var end = UInt64(ContainerFormat.headerBytes)
@@ -83,9 +89,12 @@ public final class Container: Sendable {
     ///
     /// - Throws: `checksumMismatch`, `invalidArgument` for a range or section that is not this file's.
     public func verify(_ section: Section, _ range: Range<Int>) throws(GranaryError) {
-        guard let entry = entries.first(where: { $0.id == section.id }), entry.offset == UInt64(section.offset),
+        guard let entry = entries.first(where: { $0.id == section.id }),
+            entry.offset == UInt64(section.offset),
             entry.count == UInt64(section.count), range.lowerBound >= 0, range.upperBound <= section.count
-        else { throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path) }
+        else {
+            throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path)
+        }
         let block = 1 << Int(entry.checksumShift)
         let first = range.lowerBound / block
         guard !range.isEmpty else { return }
@@ -103,7 +112,8 @@ public final class Container: Sendable {
             guard found == expected else {
                 throw GranaryError(
                     .checksumMismatch,
-                    "expected checksum \(String(expected, radix: 16)) of \(part.count) bytes, found \(String(found, radix: 16))",
+                    "expected checksum \(String(expected, radix: 16)) of \(part.count) bytes, "
+                        + "found \(String(found, radix: 16))",
                     path: path, section: section.id.name, byteOffset: UInt64(start))
             }
         }
@@ -115,7 +125,8 @@ public final class Container: Sendable {
         var reader = ByteReader(bytes, path: path)
         while reader.remaining > 0 {
             let offset = range.lowerBound + UInt64(reader.position)
-            let word = reader.remaining < 8 ? UInt64(try reader.next(UInt8.self)) : try reader.next(UInt64.self)
+            let word =
+                reader.remaining < 8 ? UInt64(try reader.next(UInt8.self)) : try reader.next(UInt64.self)
             guard word == 0 else {
                 throw GranaryError(
                     .corrupt, "expected zeros between sections", path: path,

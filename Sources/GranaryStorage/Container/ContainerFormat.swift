@@ -9,11 +9,13 @@ public enum FileKind: UInt8, Sendable, CaseIterable {
     /// The deletes of one segment.
     case dead = 4
 
-    /// Binary logarithm of the bytes that one checksum covers: dense vectors are read singly, everything else in runs.
+    /// Binary logarithm of the bytes that one checksum covers: dense vectors are read singly, everything else
+    /// in runs.
     var checksumShift: UInt8 { self == .dense ? 12 : 16 }
 }
 
-/// What the manifest says of a data file. The root hash covers what the file's structure says, and that every byte.
+/// What the manifest says of a data file. The root hash covers what the file's structure says, and that every
+/// byte.
 public struct FileRecord: Hashable, Sendable {
     /// The random name, never reused.
     public var id: Identifier128

@@ -31,10 +31,14 @@ struct ContainerReader: ~Escapable {
         header.append(bytes.extracting(0..<ContainerFormat.headerBytes))
         let hash = Checksum.blake2s128(header.bytes, writer.bytes)
         guard hash == root else {
-            throw fail(.checksumMismatch, "expected root hash \(root), found \(hash)", "section table", at: checksums)
+            throw fail(
+                .checksumMismatch, "expected root hash \(root), found \(hash)", "section table", at: checksums
+            )
         }
         guard hash == record.rootHash else {
-            throw fail(.wrongFile, "expected the file of root hash \(record.rootHash), found that of \(hash)", "footer")
+            throw fail(
+                .wrongFile, "expected the file of root hash \(record.rootHash), found that of \(hash)",
+                "footer")
         }
         return entries
     }
@@ -47,11 +51,14 @@ struct ContainerReader: ~Escapable {
         let (kind, _) = (try reader.next(UInt8.self), try reader.next(UInt8.self))
         let (major, minor) = (try reader.next(UInt16.self), try reader.next(UInt16.self))
         guard major == ContainerFormat.major else {
-            throw fail(.unsupportedVersion, "expected format version \(ContainerFormat.major), found \(major).\(minor)", "header")
+            throw fail(
+                .unsupportedVersion,
+                "expected format version \(ContainerFormat.major), found \(major).\(minor)", "header")
         }
         let body = bytes.extracting(0..<ContainerFormat.headerBytes - 4)
         var last = ByteReader(
-            bytes.extracting(ContainerFormat.headerBytes - 4..<ContainerFormat.headerBytes), path: path, section: "header")
+            bytes.extracting(ContainerFormat.headerBytes - 4..<ContainerFormat.headerBytes), path: path,
+            section: "header")
         guard try last.next(UInt32.self) == Checksum.crc32c(body) else {
             throw fail(.checksumMismatch, "the header has not its checksum", "header")
         }
@@ -59,7 +66,9 @@ struct ContainerReader: ~Escapable {
         let (owner, id) = (try reader.nextIdentifier(), try reader.nextIdentifier())
         guard kind == record.kind.rawValue, owner == index, id == record.id else {
             throw fail(
-                .wrongFile, "expected \(record.kind) file \(record.id) of index \(index), found kind \(kind), file \(id) of index \(owner)",
+                .wrongFile,
+                "expected \(record.kind) file \(record.id) of index \(index), "
+                    + "found kind \(kind), file \(id) of index \(owner)",
                 "header")
         }
     }
@@ -84,7 +93,11 @@ struct ContainerReader: ~Escapable {
         guard length == UInt64(bytes.byteCount), count <= ContainerFormat.largestSectionCount,
             table == UInt64(start) - min(UInt64(start), UInt64(count) * UInt64(ContainerFormat.entryBytes)),
             table >= UInt64(ContainerFormat.headerBytes)
-        else { throw fail(.corrupt, "expected a section table of \(count) entries before the footer", "footer", at: start) }
+        else {
+            throw fail(
+                .corrupt, "expected a section table of \(count) entries before the footer", "footer",
+                at: start)
+        }
         return (Int(table), Int(count), root)
     }
 
@@ -100,7 +113,8 @@ struct ContainerReader: ~Escapable {
             throw fail(.corrupt, "expected a section entry, found other bytes", "section table")
         }
         return SectionEntry(
-            id: SectionID(rawValue: id, name: String(decoding: name, as: UTF8.self)), codec: codec, checksumShift: shift,
+            id: SectionID(rawValue: id, name: String(decoding: name, as: UTF8.self)), codec: codec,
+            checksumShift: shift,
             offset: offset, count: count, elements: elements, checksums: checksums)
     }
 
@@ -111,7 +125,8 @@ struct ContainerReader: ~Escapable {
         var numbers = Set<UInt32>()
         for entry in entries {
             let (last, overflow) = entry.offset.addingReportingOverflow(entry.count)
-            guard !overflow, entry.offset % ContainerFormat.alignment == 0, entry.offset >= end, last <= limit,
+            guard !overflow, entry.offset % ContainerFormat.alignment == 0, entry.offset >= end,
+                last <= limit,
                 limit - last >= ContainerFormat.slack, numbers.insert(entry.id.rawValue).inserted
             else { throw misplaced(entry) }
             end = last + ContainerFormat.slack
@@ -119,17 +134,23 @@ struct ContainerReader: ~Escapable {
         var checksums = entries.first?.checksums ?? limit
         guard checksums >= end || entries.isEmpty, checksums <= limit else { throw misplaced(entries.first) }
         for entry in entries {
-            guard entry.checksums == checksums, entry.checksumCount <= (limit - checksums) / 4 else { throw misplaced(entry) }
+            guard entry.checksums == checksums, entry.checksumCount <= (limit - checksums) / 4 else {
+                throw misplaced(entry)
+            }
             checksums += 4 * entry.checksumCount
         }
         guard limit - checksums < 64 else { throw misplaced(entries.last) }
     }
 
     private func misplaced(_ entry: SectionEntry?) -> GranaryError {
-        fail(.corrupt, "expected sections and checksums in order inside the file", entry?.id.name ?? "section table")
+        fail(
+            .corrupt, "expected sections and checksums in order inside the file",
+            entry?.id.name ?? "section table")
     }
 
-    private func fail(_ code: GranaryError.Code, _ message: String, _ section: String, at offset: Int? = nil) -> GranaryError {
+    private func fail(_ code: GranaryError.Code, _ message: String, _ section: String, at offset: Int? = nil)
+        -> GranaryError
+    {
         GranaryError(code, message, path: path, section: section, byteOffset: offset.map(UInt64.init))
     }
 }

@@ -1,7 +1,8 @@
-/// Streams one data file: sections one after the other, checksums and table at the end. Not for several threads.
+/// Streams one data file: sections one after the other, checksums and table at the end. Not for several
+/// threads.
 ///
-/// A file that is not finished is removed with its writer, and as soon as a write or the final sync fails: what has
-/// reached the disk is not known then, and a second sync may lie.
+/// A file that is not finished is removed with its writer, and as soon as a write or the final sync fails:
+/// what has reached the disk is not known then, and a second sync may lie.
 public final class ContainerWriter {
     private let fileSystem: any FileSystem
     private let file: any WritableFile
@@ -45,17 +46,21 @@ public final class ContainerWriter {
             sections.count < ContainerFormat.largestSectionCount
         else {
             throw GranaryError(
-                .invalidArgument, "expected an unfinished file without an open section, or this one", path: path,
+                .invalidArgument, "expected an unfinished file without an open section, or this one",
+                path: path,
                 section: id.name)
         }
         // The slack of the section before lies in the padding.
         let from = sections.isEmpty ? position : position + ContainerFormat.slack
-        pad(to: (from + ContainerFormat.alignment - 1) / ContainerFormat.alignment * ContainerFormat.alignment)
+        pad(
+            to: (from + ContainerFormat.alignment - 1) / ContainerFormat.alignment * ContainerFormat.alignment
+        )
         // Padding belongs to no section.
         try flush()
         sections.append(
             SectionEntry(
-                id: id, codec: codec, checksumShift: kind.checksumShift, offset: position, count: 0, elements: 0,
+                id: id, codec: codec, checksumShift: kind.checksumShift, offset: position, count: 0,
+                elements: 0,
                 checksums: UInt64(checksums.count)))
         isSectionOpen = true
         (crc, crcCount) = (0, 0)
@@ -72,7 +77,9 @@ public final class ContainerWriter {
     public func append(_ bytes: [UInt8]) throws(GranaryError) { try append(bytes.rawBytes) }
 
     /// Adds numbers to the open section, little-endian.
-    public func appendArray<Value: FixedWidthInteger & BitwiseCopyable>(_ values: [Value]) throws(GranaryError) {
+    public func appendArray<Value: FixedWidthInteger & BitwiseCopyable>(_ values: [Value])
+        throws(GranaryError)
+    {
         #if _endian(little)
             try append(values.rawBytes)
         #else
@@ -104,7 +111,8 @@ public final class ContainerWriter {
         // The slack, so that reading behind the last section stays in the mapping.
         try file.write([UInt8](repeating: 0, count: Int(ContainerFormat.slack)).rawBytes, at: position)
         return Container(
-            record: FileRecord(id: id, kind: kind, length: position, rootHash: id), path: path, mapping: try file.map(),
+            record: FileRecord(id: id, kind: kind, length: position, rootHash: id), path: path,
+            mapping: try file.map(),
             entries: sections)
     }
 
@@ -126,13 +134,15 @@ public final class ContainerWriter {
         let root = Checksum.blake2s128(header, tail.bytes)
         let length = table + UInt64(sections.count * ContainerFormat.entryBytes + ContainerFormat.footerBytes)
         buffer.bytes += tail.bytes
-        buffer.bytes += ContainerFormat.footer(table: table, sections: sections.count, length: length, root: root)
+        buffer.bytes += ContainerFormat.footer(
+            table: table, sections: sections.count, length: length, root: root)
         try flush()
         do throws(GranaryError) {
             try file.sync()
             let written = try file.length()
             guard written == length else {
-                throw GranaryError(.truncated, "expected a file of \(length) bytes, found \(written)", path: path)
+                throw GranaryError(
+                    .truncated, "expected a file of \(length) bytes, found \(written)", path: path)
             }
         } catch {
             abandon()

@@ -10,6 +10,7 @@ extension RawSpan {
     /// One byte, or nil beyond the end.
     package func byte(at offset: Int) -> UInt8? {
         // SAFETY: the offset is checked; a byte has no alignment.
-        offset >= 0 && offset < byteCount ? unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self) : nil
+        offset >= 0 && offset < byteCount
+            ? unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self) : nil
     }
 }

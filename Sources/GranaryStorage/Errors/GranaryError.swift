@@ -1,4 +1,5 @@
-/// The one error of the engine: a stable code to decide by, a sentence for people, and where it applies the place.
+/// The one error of the engine: a stable code to decide by, a sentence for people, and where it applies the
+/// place.
 ///
 /// Codes are never renumbered; new ones are added. Compare `code`, never `message`.
 public struct GranaryError: Error, Sendable, Equatable {
@@ -71,7 +72,8 @@ public struct GranaryError: Error, Sendable, Equatable {
 
     /// Makes an error.
     public init(
-        _ code: Code, _ message: String, path: String? = nil, section: String? = nil, byteOffset: UInt64? = nil,
+        _ code: Code, _ message: String, path: String? = nil, section: String? = nil,
+        byteOffset: UInt64? = nil,
         line: UInt64? = nil, systemError: Int32? = nil
     ) {
         self.code = code
@@ -100,9 +102,12 @@ extension GranaryError: CustomStringConvertible {
 
 extension GranaryError.Code: CustomStringConvertible {
     private static let names: [GranaryError.Code: String] = [
-        .io: "input/output error", .diskFull: "disk full", .notFound: "not found", .alreadyExists: "already exists",
-        .permissionDenied: "permission denied", .locked: "locked", .corrupt: "corrupt", .truncated: "truncated",
-        .checksumMismatch: "checksum mismatch", .wrongFile: "wrong file", .unsupportedVersion: "unsupported version",
+        .io: "input/output error", .diskFull: "disk full", .notFound: "not found",
+        .alreadyExists: "already exists",
+        .permissionDenied: "permission denied", .locked: "locked", .corrupt: "corrupt",
+        .truncated: "truncated",
+        .checksumMismatch: "checksum mismatch", .wrongFile: "wrong file",
+        .unsupportedVersion: "unsupported version",
         .notAnIndex: "not an index", .commitUncertain: "commit uncertain", .writerPoisoned: "writer poisoned",
         .cancelled: "cancelled", .invalidArgument: "invalid argument", .tooLarge: "too large",
         .malformedInput: "malformed input", .invalidWeight: "invalid weight",

@@ -14,10 +14,13 @@ public struct Identifier128: Hashable, Sendable, CustomStringConvertible {
     /// The identifier of 32 hexadecimal digits; nil for anything else.
     public init?(hex: String) {
         let digits = Array(hex.utf8)
-        guard digits.count == 32, digits.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else {
+        guard digits.count == 32, digits.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
+        else {
             return nil
         }
-        guard let high = UInt64(hex.prefix(16), radix: 16), let low = UInt64(hex.suffix(16), radix: 16) else { return nil }
+        guard let high = UInt64(hex.prefix(16), radix: 16), let low = UInt64(hex.suffix(16), radix: 16) else {
+            return nil
+        }
         self.init(high: high, low: low)
     }
 
@@ -29,7 +32,8 @@ public struct Identifier128: Hashable, Sendable, CustomStringConvertible {
 
     /// The 16 bytes as they stand in files.
     public var bytes: [UInt8] {
-        [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half &>> UInt64(56 - 8 * $0)) } }
+        [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half &>> UInt64(56 - 8 * $0)) }
+        }
     }
 
     /// 32 lower-case hexadecimal digits.

@@ -1,9 +1,10 @@
-/// A disk under a recorded history: what is durable, and what has been done since and may or may not have reached it.
+/// A disk under a recorded history: what is durable, and what has been done since and may or may not have
+/// reached it.
 ///
-/// The model is weaker than any journaling file system, after ALICE (Pillai and others, OSDI 2014): each effect that was
-/// not made durable happens or not, whatever the others do. A write is its length (the bytes are zeros or garbage where
-/// its data is lost) and pieces of its data; a rename is a name that appears and one that goes; a file's bytes and its
-/// names have nothing to do with each other.
+/// The model is weaker than any journaling file system, after ALICE (Pillai and others, OSDI 2014): each
+/// effect that was not made durable happens or not, whatever the others do. A write is its length (the bytes
+/// are zeros or garbage where its data is lost) and pieces of its data; a rename is a name that appears and
+/// one that goes; a file's bytes and its names have nothing to do with each other.
 struct CrashDisk {
     /// What a name stands for.
     enum Entry { case file(Int), directory(Int) }
@@ -58,7 +59,9 @@ struct CrashDisk {
         case .syncFile(let file): sync(file: file)
         case .link(let path, let file): change(path, .file(file))
         case .rename(let path, let target):
-            guard let (directory, name) = place(path), let entry = directories[directory].visible[name] else { return }
+            guard let (directory, name) = place(path), let entry = directories[directory].visible[name] else {
+                return
+            }
             change(target, entry)
             change(path, nil)
         case .unlink(let path), .removeDirectory(let path): change(path, nil)
@@ -183,7 +186,9 @@ struct CrashDisk {
     private func directory(_ path: String) -> Int? {
         let path = PathName.normal(path)
         if let root = roots[path] { return root }
-        guard let (parent, name) = place(path), case .directory(let number)? = directories[parent].visible[name] else {
+        guard let (parent, name) = place(path),
+            case .directory(let number)? = directories[parent].visible[name]
+        else {
             return nil
         }
         return number

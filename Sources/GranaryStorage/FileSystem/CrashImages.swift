@@ -29,7 +29,8 @@ package struct CrashImageOptions: Sendable {
 }
 
 extension RecordingFileSystem {
-    /// Makes the states that a crash after each operation may leave, each once for the notes that it comes with.
+    /// Makes the states that a crash after each operation may leave, each once for the notes that it comes
+    /// with.
     ///
     /// - Returns: how many there were.
     package func forEachCrashImage<Failure: Error>(

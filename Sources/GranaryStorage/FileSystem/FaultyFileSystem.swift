@@ -2,8 +2,8 @@ import Synchronization
 
 /// A file system around another that fails when it is told to. For tests.
 ///
-/// A rule looks at every call before it is made and decides what becomes of it. Safe to use from several threads; calls
-/// are numbered from 1 in the order in which they arrive.
+/// A rule looks at every call before it is made and decides what becomes of it. Safe to use from several
+/// threads; calls are numbered from 1 in the order in which they arrive.
 package final class FaultyFileSystem: FileSystem {
     /// The calls of a file system and of its files, apart from closing and what cannot fail.
     package enum Kind: String, Sendable, CaseIterable {
@@ -13,7 +13,9 @@ package final class FaultyFileSystem: FileSystem {
         /// Whether the call changes what is on the disk, or makes a change durable.
         package var isChange: Bool {
             switch self {
-            case .create, .rename, .link, .unlink, .createDirectory, .removeDirectory, .syncDirectory, .write, .sync: true
+            case .create, .rename, .link, .unlink, .createDirectory, .removeDirectory, .syncDirectory, .write,
+                .sync:
+                true
             default: false
             }
         }
@@ -39,7 +41,8 @@ package final class FaultyFileSystem: FileSystem {
         case failAfterwards(Int32)
         /// Half of a write is made before it fails with an errno; other calls are not made.
         case failHalfway(Int32)
-        /// It is not made, and seems to succeed: what a mutant without the call would do. Only for calls without results.
+        /// It is not made, and seems to succeed: what a mutant without the call would do. Only for calls
+        /// without results.
         case skip
     }
 
@@ -124,11 +127,15 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func createDirectory(_ path: String) throws(GranaryError) {
-        try call(.createDirectory, path, { () throws(GranaryError) in try base.createDirectory(path) }, skipped: ())
+        try call(
+            .createDirectory, path, { () throws(GranaryError) in try base.createDirectory(path) }, skipped: ()
+        )
     }
 
     package func removeDirectory(_ path: String) throws(GranaryError) {
-        try call(.removeDirectory, path, { () throws(GranaryError) in try base.removeDirectory(path) }, skipped: ())
+        try call(
+            .removeDirectory, path, { () throws(GranaryError) in try base.removeDirectory(path) }, skipped: ()
+        )
     }
 
     package func list(_ directory: String) throws(GranaryError) -> [String] {
@@ -140,7 +147,8 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func syncDirectory(_ path: String) throws(GranaryError) {
-        try call(.syncDirectory, path, { () throws(GranaryError) in try base.syncDirectory(path) }, skipped: ())
+        try call(
+            .syncDirectory, path, { () throws(GranaryError) in try base.syncDirectory(path) }, skipped: ())
     }
 
     package func lock(_ path: String, stamp: String) throws(GranaryError) -> any FileLock {

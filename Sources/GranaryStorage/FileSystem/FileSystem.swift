@@ -19,7 +19,8 @@ public struct FileStatus: Sendable, Equatable {
 /// All that the engine asks of a file system; nothing else in the engine calls the system.
 ///
 /// Implementations: `PosixFileSystem` (the system), `MemoryFileSystem`, `RecordingFileSystem` (crash images),
-/// `FaultyFileSystem` (failures on demand). Paths use `/`. Names are never reused, so nothing is ever replaced.
+/// `FaultyFileSystem` (failures on demand). Paths use `/`. Names are never reused, so nothing is ever
+/// replaced.
 public protocol FileSystem: Sendable {
     /// Makes a file that must not be there (a link does not count as absent), for writing and reading.
     func create(_ path: String) throws(GranaryError) -> any WritableFile
@@ -41,7 +42,8 @@ public protocol FileSystem: Sendable {
     func status(_ path: String) throws(GranaryError) -> FileStatus?
     /// Makes the entries of a directory durable.
     func syncDirectory(_ path: String) throws(GranaryError)
-    /// Takes the lock of a file, which is made if need be, and stamps it with `stamp`; `locked` names the holder's stamp.
+    /// Takes the lock of a file, which is made if need be, and stamps it with `stamp`; `locked` names the
+    /// holder's stamp.
     func lock(_ path: String, stamp: String) throws(GranaryError) -> any FileLock
     /// Free bytes for this process.
     func freeBytes(_ path: String) throws(GranaryError) -> UInt64

@@ -12,11 +12,13 @@
         isMapped = true
     }
 
-    /// Copies bytes to a page of their own, followed by zeros: as much may be read behind them as behind a mapped file.
+    /// Copies bytes to a page of their own, followed by zeros: as much may be read behind them as behind a
+    /// mapped file.
     init(copying bytes: [UInt8]) {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 4096, alignment: 4096)
         unsafe memory.copyBytes(from: bytes)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: memory[bytes.count...]).initializeMemory(as: UInt8.self, repeating: 0)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: memory[bytes.count...]).initializeMemory(
+            as: UInt8.self, repeating: 0)
         unsafe base = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<bytes.count])
         isMapped = false
     }

@@ -2,8 +2,9 @@ import Synchronization
 
 /// A file system in memory: for tests, and for images of what a crash leaves.
 ///
-/// Safe to use from several threads. Everything is durable at once. Names behave as those of `PosixFileSystem`: handles
-/// and mappings outlive them, a lock belongs to the file and not to its name. Complexity: mapping copies the file.
+/// Safe to use from several threads. Everything is durable at once. Names behave as those of
+/// `PosixFileSystem`: handles and mappings outlive them, a lock belongs to the file and not to its name.
+/// Complexity: mapping copies the file.
 public final class MemoryFileSystem: FileSystem {
     private struct State {
         var nodes: [String: Node] = ["/": .directory(MemoryStorage()), ".": .directory(MemoryStorage())]
@@ -158,10 +159,12 @@ public final class MemoryFileSystem: FileSystem {
 
     public func now() -> UInt64 { SystemCalls.now() }
 
-    private static func file(_ path: String, in state: borrowing State) throws(GranaryError) -> MemoryStorage {
+    private static func file(_ path: String, in state: borrowing State) throws(GranaryError) -> MemoryStorage
+    {
         switch state.nodes[PathName.normal(path)] {
         case .file(let file): return file
-        case .directory: throw GranaryError(.wrongFile, "expected a regular file, found a directory", path: path)
+        case .directory:
+            throw GranaryError(.wrongFile, "expected a regular file, found a directory", path: path)
         case nil: throw GranaryError(.notFound, "expected a file", path: path)
         }
     }
@@ -177,13 +180,16 @@ public final class MemoryFileSystem: FileSystem {
         }
     }
 
-    private static func names(in directory: String, _ state: borrowing State) throws(GranaryError) -> [String] {
+    private static func names(in directory: String, _ state: borrowing State) throws(GranaryError) -> [String]
+    {
         let name = PathName.normal(directory)
         guard case .directory? = state.nodes[name] else {
             throw GranaryError(.notFound, "expected a directory", path: directory)
         }
-        return state.nodes.keys.filter { $0 != name && $0 != "." && PathName.parent($0) == name }.map(PathName.name)
-            .sorted()
+        return state.nodes.keys.filter { $0 != name && $0 != "." && PathName.parent($0) == name }.map(
+            PathName.name
+        )
+        .sorted()
     }
 
     fileprivate func unlock(_ identity: FileStatus.Identity) {
@@ -232,7 +238,8 @@ private final class MemoryFile: WritableFile {
         }
         guard offset <= bytes.count, count <= bytes.count - Int(offset) else {
             throw GranaryError(
-                .truncated, "expected \(count) bytes, found a file of \(bytes.count)", path: path, byteOffset: offset)
+                .truncated, "expected \(count) bytes, found a file of \(bytes.count)", path: path,
+                byteOffset: offset)
         }
         return Array(bytes[Int(offset)..<Int(offset) + count])
     }

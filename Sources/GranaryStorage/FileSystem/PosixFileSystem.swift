@@ -20,7 +20,10 @@ public struct PosixFileSystem: FileSystem {
     public func openForReading(_ path: String) throws(GranaryError) -> any ReadableFile {
         // Without blocking: a pipe in the place of a file must not hang the process.
         let file = PosixFile(path, try SystemCalls.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
-        guard SystemCalls.fileStatus(try SystemCalls.status(descriptor: file.descriptor, path: path)).kind == .file else {
+        guard
+            SystemCalls.fileStatus(try SystemCalls.status(descriptor: file.descriptor, path: path)).kind
+                == .file
+        else {
             throw GranaryError(.wrongFile, "expected a regular file", path: path)
         }
         return file
@@ -28,7 +31,9 @@ public struct PosixFileSystem: FileSystem {
 
     public func rename(_ path: String, to target: String) throws(GranaryError) {
         let number = unsafe granary_rename_no_replace(path, target)
-        guard number == 0 else { throw SystemCalls.error("rename", number, path: number == EEXIST ? target : path) }
+        guard number == 0 else {
+            throw SystemCalls.error("rename", number, path: number == EEXIST ? target : path)
+        }
     }
 
     public func link(_ path: String, to target: String) throws(GranaryError) {
@@ -48,7 +53,9 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func list(_ directory: String) throws(GranaryError) -> [String] {
-        guard let stream = unsafe opendir(directory) else { throw SystemCalls.error("opendir", errno, path: directory) }
+        guard let stream = unsafe opendir(directory) else {
+            throw SystemCalls.error("opendir", errno, path: directory)
+        }
         defer { unsafe closedir(stream) }
         var names: [String] = []
         while true {
@@ -189,8 +196,8 @@ private final class PosixFile: WritableFile {
     }
 }
 
-/// A kernel lock of an open file description: it ends with its process, however that ends, closing another descriptor of
-/// the file does not drop it, and two of one process exclude each other.
+/// A kernel lock of an open file description: it ends with its process, however that ends, closing another
+/// descriptor of the file does not drop it, and two of one process exclude each other.
 private final class PosixLock: FileLock {
     private let path: String
     private let descriptor: Int32
@@ -201,14 +208,19 @@ private final class PosixLock: FileLock {
         let descriptor = try SystemCalls.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         do throws(GranaryError) {
             let status = SystemCalls.fileStatus(try SystemCalls.status(descriptor: descriptor, path: path))
-            guard status.kind == .file else { throw GranaryError(.wrongFile, "expected a regular file", path: path) }
+            guard status.kind == .file else {
+                throw GranaryError(.wrongFile, "expected a regular file", path: path)
+            }
             let number = granary_lock(descriptor)
             guard number == 0 else {
-                throw number == EAGAIN ? Self.locked(descriptor, path) : SystemCalls.error("lock", number, path: path)
+                throw number == EAGAIN
+                    ? Self.locked(descriptor, path) : SystemCalls.error("lock", number, path: path)
             }
-            // Between opening and locking, its last holder may have removed it, and another have locked a new one.
+            // Between opening and locking, its last holder may have removed it, and another have locked a new
+            // one.
             guard try PosixFileSystem().status(path)?.identity == status.identity else {
-                throw GranaryError(.locked, "expected a free index, found its lock replaced meanwhile", path: path)
+                throw GranaryError(
+                    .locked, "expected a free index, found its lock replaced meanwhile", path: path)
             }
             identity = status.identity
         } catch {
@@ -227,7 +239,9 @@ private final class PosixLock: FileLock {
 
     private static func locked(_ descriptor: Int32, _ path: String) -> GranaryError {
         var stamp = [UInt8](repeating: 0, count: 200)
-        let count = unsafe stamp.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        let count = unsafe stamp.withUnsafeMutableBytes {
+            unsafe pread(descriptor, $0.baseAddress, $0.count, 0)
+        }
         let holder = count > 0 ? String(decoding: stamp.prefix(count), as: UTF8.self) : "an unknown process"
         return GranaryError(.locked, "expected a free index, found it held by \(holder)", path: path)
     }
@@ -241,7 +255,8 @@ private final class PosixLock: FileLock {
         isHeld.withLock { isHeld in
             guard isHeld else { return }
             isHeld = false
-            // A child that is being started has a copy of the descriptor, which keeps the lock until it runs its program.
+            // A child that is being started has a copy of the descriptor, which keeps the lock until it runs
+            // its program.
             _ = granary_unlock(descriptor)
             _ = SystemCalls.close(descriptor)
         }

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A file system in memory that records what is done to it, so that every state that a crash may leave can be made.
+/// A file system in memory that records what is done to it, so that every state that a crash may leave can be
+/// made.
 ///
 /// Safe to use from several threads: operations are recorded in the order in which they happened. For tests.
 package final class RecordingFileSystem: FileSystem {
@@ -100,7 +101,9 @@ package final class RecordingFileSystem: FileSystem {
     package func now() -> UInt64 { base.now() }
 
     private func number(_ path: String) throws(GranaryError) -> Int {
-        guard let status = try base.status(path) else { throw GranaryError(.notFound, "expected a file", path: path) }
+        guard let status = try base.status(path) else {
+            throw GranaryError(.notFound, "expected a file", path: path)
+        }
         return Int(status.identity.number)
     }
 }

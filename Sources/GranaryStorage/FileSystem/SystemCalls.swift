@@ -72,7 +72,8 @@ enum SystemCalls {
     static func fileStatus(_ info: stat) -> FileStatus {
         let format = info.st_mode & S_IFMT
         return FileStatus(
-            kind: format == S_IFREG ? .file : format == S_IFDIR ? .directory : .other, length: UInt64(max(0, info.st_size)),
+            kind: format == S_IFREG ? .file : format == S_IFDIR ? .directory : .other,
+            length: UInt64(max(0, info.st_size)),
             identity: FileStatus.Identity(device: UInt64(info.st_dev), number: UInt64(info.st_ino)))
     }
 
@@ -83,15 +84,21 @@ enum SystemCalls {
     /// Maps `count` bytes of a file for reading.
     static func map(_ descriptor: Int32, count: Int, path: String) throws(GranaryError) -> MappedBytes {
         let start = unsafe mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
-        guard let start = unsafe start, unsafe start != MAP_FAILED else { throw error("mmap", errno, path: path) }
+        guard let start = unsafe start, unsafe start != MAP_FAILED else {
+            throw error("mmap", errno, path: path)
+        }
         return unsafe MappedBytes(mapping: UnsafeRawBufferPointer(start: start, count: count))
     }
 
     @unsafe static func unmap(_ base: UnsafeRawBufferPointer) {
-        if let start = base.baseAddress { unsafe munmap(UnsafeMutableRawPointer(mutating: start), base.count) }
+        if let start = base.baseAddress {
+            unsafe munmap(UnsafeMutableRawPointer(mutating: start), base.count)
+        }
     }
 
-    @unsafe static func advise(_ base: UnsafeRawBufferPointer, _ range: Range<Int>, _ advice: MappedBytes.Advice) {
+    @unsafe static func advise(
+        _ base: UnsafeRawBufferPointer, _ range: Range<Int>, _ advice: MappedBytes.Advice
+    ) {
         let (from, to) = pages(range, of: base.count)
         guard from < to, let start = base.baseAddress else { return }
         let value: Int32
@@ -110,7 +117,8 @@ enum SystemCalls {
         guard from < to, let start = base.baseAddress else { return 0 }
         var resident = [UInt8](repeating: 0, count: (to - from + pageBytes - 1) / pageBytes)
         // SAFETY: the pages lie inside the mapping, and there is a byte for each.
-        guard unsafe mincore(UnsafeMutableRawPointer(mutating: start + from), to - from, &resident) == 0 else { return 0 }
+        guard unsafe mincore(UnsafeMutableRawPointer(mutating: start + from), to - from, &resident) == 0
+        else { return 0 }
         return resident.count { $0 & 1 == 1 } * pageBytes
     }
 
@@ -118,15 +126,19 @@ enum SystemCalls {
         (max(0, range.lowerBound) / pageBytes * pageBytes, min(count, range.upperBound))
     }
 
-    /// Random bits of the kernel, mixed with the time and the process so that two never agree even where it fails.
+    /// Random bits of the kernel, mixed with the time and the process so that two never agree even where it
+    /// fails.
     static func randomIdentifier() -> Identifier128 {
         var generator = SystemRandomNumberGenerator()
         return Identifier128(
-            high: generator.next() ^ now(), low: generator.next() ^ UInt64(UInt32(bitPattern: getpid())) << 32)
+            high: generator.next() ^ now(), low: generator.next() ^ UInt64(UInt32(bitPattern: getpid())) << 32
+        )
     }
 
     /// Who this process is, for the holder of a lock: for people only.
-    static func processStamp() -> String { "process \(getpid()) since \(now() / 1_000_000_000) (seconds since 1970)" }
+    static func processStamp() -> String {
+        "process \(getpid()) since \(now() / 1_000_000_000) (seconds since 1970)"
+    }
 
     static func now() -> UInt64 {
         var time = timespec()

@@ -1,7 +1,7 @@
 /// An index directory in the hands of its one writer: the lock and the commit protocol.
 ///
-/// The order of a commit is the whole of its safety: data files are durable before it begins; directory, manifest,
-/// rename, directory follow, and only then is it acknowledged. Not for several threads at once.
+/// The order of a commit is the whole of its safety: data files are durable before it begins; directory,
+/// manifest, rename, directory follow, and only then is it acknowledged. Not for several threads at once.
 public final class DirectoryWriter {
     /// The directory.
     public let path: String
@@ -33,8 +33,10 @@ public final class DirectoryWriter {
 
     /// Makes an index: an empty first generation.
     ///
-    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create` leaves.
-    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made is removed.
+    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create`
+    ///   leaves.
+    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made
+    ///   is removed.
     public static func create(
         fileSystem: any FileSystem, path: String, schema: [UInt8]
     ) throws(GranaryError) -> DirectoryWriter {
@@ -70,7 +72,8 @@ public final class DirectoryWriter {
             throw error
         }
         let writer = DirectoryWriter(
-            path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash, previous: nil)
+            path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash,
+            previous: nil)
         do throws(GranaryError) {
             // Another may have made an index, and given it free, before the lock was taken.
             try expectEmpty(fileSystem, path)
@@ -90,21 +93,24 @@ public final class DirectoryWriter {
         }
     }
 
-    /// That a directory has nothing but what an interrupted `create` leaves: never a manifest, never a data file.
+    /// That a directory has nothing but what an interrupted `create` leaves: never a manifest, never a data
+    /// file.
     private static func expectEmpty(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) {
         let first = try fileSystem.list(path).first {
             $0 != lockName && !(isDisposable($0) && $0.hasSuffix(".tmp"))
         }
         if let first {
-            throw GranaryError(.alreadyExists, "expected an empty directory, found \(first) in it", path: path)
+            throw GranaryError(
+                .alreadyExists, "expected an empty directory, found \(first) in it", path: path)
         }
     }
 
     /// Takes an index for writing, checks the structure of every file, and removes what a crash has left.
     ///
-    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but not write),
-    ///   and what is wrong with the manifest or a file.
-    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter {
+    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but
+    ///   not write), and what is wrong with the manifest or a file.
+    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
+    {
         // Before the lock, whose file must not be made in a directory that is none of ours.
         _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         let lock = try takeLock(fileSystem, path)
@@ -114,19 +120,24 @@ public final class DirectoryWriter {
             let (manifest, hash) = try IndexDirectory.latest(fileSystem: fileSystem, path: path)
             guard manifest.readOnlyCompatibleFlags == 0 else {
                 throw GranaryError(
-                    .unsupported, "the index uses features that this version can read but not write", path: path)
+                    .unsupported, "the index uses features that this version can read but not write",
+                    path: path)
             }
             for file in manifest.files {
-                _ = try Container.open(fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
+                _ = try Container.open(
+                    fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
             }
             var (previous, isPreviousKnown) = (Manifest?.none, true)
             do throws(GranaryError) {
-                previous = try IndexDirectory.read(manifest.generation - 1, fileSystem: fileSystem, path: path).manifest
+                previous = try IndexDirectory.read(
+                    manifest.generation - 1, fileSystem: fileSystem, path: path
+                ).manifest
             } catch {
                 isPreviousKnown = error.code == .notFound
             }
             let writer = DirectoryWriter(
-                path: path, fileSystem: fileSystem, lock: lock, manifest: manifest, hash: hash, previous: previous)
+                path: path, fileSystem: fileSystem, lock: lock, manifest: manifest, hash: hash,
+                previous: previous)
             // Without knowing what the generation before has, nothing can be told to be left over.
             if isPreviousKnown { try writer.removeLeftovers() }
             return writer
@@ -144,8 +155,9 @@ public final class DirectoryWriter {
     /// Publishes the next generation. Its new files are finished (and so durable) already.
     ///
     /// - Parameter change: makes the next generation of this one.
-    /// - Throws: `diskFull` and `tooLarge` (nothing is published, the writer stays usable), `commitUncertain` (the outcome
-    ///   is unknown), and others that poison the writer: nothing is removed then, since the system's word is in doubt.
+    /// - Throws: `diskFull`, `tooLarge` and `invalidArgument` (nothing is published, the writer stays usable),
+    ///   `commitUncertain` (the outcome is unknown), and others that poison the writer: nothing is removed
+    ///   then, since the system's word is in doubt.
     public func commit(_ change: (inout Manifest) -> Void) throws(GranaryError) -> Manifest {
         try check()
         var next = manifest
@@ -170,12 +182,14 @@ public final class DirectoryWriter {
         if poison == nil { poison = GranaryError(.writerPoisoned, "the writer is closed", path: path) }
     }
 
-    /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves one whose
-    /// files are gone. Files that are not the engine's stay.
+    /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves
+    /// one whose files are gone. Files that are not the engine's stay.
     public func destroy() {
         defer { close() }
         guard lock.isStillHeld(), let names = try? fileSystem.list(path) else { return }
-        for name in names where Manifest.generation(ofFileName: name) != nil { try? fileSystem.unlink("\(path)/\(name)") }
+        for name in names where Manifest.generation(ofFileName: name) != nil {
+            try? fileSystem.unlink("\(path)/\(name)")
+        }
         // A manifest whose removal is not durable may come back, and with it the need for its data files.
         let isGone = (try? fileSystem.syncDirectory(path)) != nil
         for name in names where Self.isDisposable(name) && (isGone || name.hasSuffix(".tmp")) {
@@ -235,7 +249,8 @@ public final class DirectoryWriter {
             }
             if cause.code == .alreadyExists, let own, let found, own.identity != found.identity {
                 return poisoned(
-                    GranaryError(.alreadyExists, "another writer has made generation \(generation)", path: path))
+                    GranaryError(
+                        .alreadyExists, "another writer has made generation \(generation)", path: path))
             }
         } catch {
             // Not even that can be seen.
@@ -246,7 +261,8 @@ public final class DirectoryWriter {
     private func uncertain(_ generation: UInt64, _ cause: GranaryError) -> GranaryError {
         poisoned(
             GranaryError(
-                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)", path: path,
+                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)",
+                path: path,
                 systemError: cause.systemError))
     }
 
@@ -262,7 +278,8 @@ public final class DirectoryWriter {
     private func check() throws(GranaryError) {
         if let poison {
             throw GranaryError(
-                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)", path: path,
+                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",
+                path: path,
                 systemError: poison.systemError)
         }
     }
@@ -273,11 +290,14 @@ public final class DirectoryWriter {
         Set((manifest.files + (previous?.files ?? [])).map(\.name))
     }
 
-    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next opening.
+    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next
+    /// opening.
     private func remove(_ old: Manifest) {
         try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
         let retained = retainedNames
-        for file in old.files where !retained.contains(file.name) { try? fileSystem.unlink("\(path)/\(file.name)") }
+        for file in old.files where !retained.contains(file.name) {
+            try? fileSystem.unlink("\(path)/\(file.name)")
+        }
     }
 
     private func removeLeftovers() throws(GranaryError) {
@@ -291,15 +311,17 @@ public final class DirectoryWriter {
         }
     }
 
-    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours. Other names
-    /// are not ours to remove.
+    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours.
+    /// Other names are not ours to remove.
     private static func isDisposable(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, Identifier128(hex: String(parts[0])) != nil else { return false }
         return parts[1] == "tmp" || FileKind.allCases.contains { "\($0)" == parts[1] }
     }
 
-    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> any FileLock {
+    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError)
+        -> any FileLock
+    {
         try fileSystem.lock("\(path)/\(lockName)", stamp: SystemCalls.processStamp())
     }
 }

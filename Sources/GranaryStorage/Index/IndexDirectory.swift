@@ -50,7 +50,8 @@ public enum IndexDirectory {
         let manifest = try Manifest.decode(bytes, path: file.path)
         guard manifest.generation == generation else {
             throw GranaryError(
-                .wrongFile, "expected generation \(generation), found \(manifest.generation)", path: file.path)
+                .wrongFile, "expected generation \(generation), found \(manifest.generation)", path: file.path
+            )
         }
         return (manifest, Manifest.hash(of: bytes))
     }

@@ -17,7 +17,8 @@ public struct SegmentRecord: Hashable, Sendable {
 
     /// Makes a record.
     public init(
-        files: [UInt32], deadFile: UInt32?, documents: UInt32, dead: UInt32, firstSequence: UInt64, lastSequence: UInt64,
+        files: [UInt32], deadFile: UInt32?, documents: UInt32, dead: UInt32, firstSequence: UInt64,
+        lastSequence: UInt64,
         ordinal: UInt64
     ) {
         self.files = files

@@ -5,17 +5,19 @@ extension Manifest {
     private static let major: UInt16 = 1
     private static let trailerBytes = 32
     private static let largestSchema = 1 << 16
-    /// Room for millions of files; a reader allocates no more than this, whatever lies in the place of a manifest.
+    /// Room for millions of files; a reader allocates no more than this, whatever lies in the place of a
+    /// manifest.
     static let largestBytes = 1 << 28
     private static let none = UInt32.max
 
     /// The bytes.
     ///
-    /// - Throws: `tooLarge` for user data over 1 MiB, a schema over 64 KiB or a manifest over 256 MiB, `invalidArgument`
-    ///   where the parts do not agree: what cannot be read back is not written.
+    /// - Throws: `tooLarge` for user data over 1 MiB, a schema over 64 KiB or a manifest over 256 MiB,
+    ///   `invalidArgument` where the parts do not agree: what cannot be read back is not written.
     public func encoded() throws(GranaryError) -> [UInt8] {
         for (part, count, limit) in [
-            ("user data", userData.count, Manifest.largestUserData), ("schema", schema.count, Manifest.largestSchema),
+            ("user data", userData.count, Manifest.largestUserData),
+            ("schema", schema.count, Manifest.largestSchema),
             ("version", engineVersion.utf8.count, 255), ("files", files.count, Int(Int32.max)),
             ("segments", segments.count, Int(Int32.max)),
         ] where count > limit {
@@ -72,7 +74,9 @@ extension Manifest {
     ///
     /// - Throws: `truncated`, `wrongFile`, `unsupportedVersion`, `checksumMismatch`, `corrupt`.
     public static func decode(_ bytes: [UInt8], path: String) throws(GranaryError) -> Manifest {
-        func fail(_ code: GranaryError.Code, _ message: String) -> GranaryError { GranaryError(code, message, path: path) }
+        func fail(_ code: GranaryError.Code, _ message: String) -> GranaryError {
+            GranaryError(code, message, path: path)
+        }
         guard bytes.count >= trailerBytes + 16 else {
             throw fail(.truncated, "expected a manifest, found \(bytes.count) bytes")
         }
@@ -91,10 +95,13 @@ extension Manifest {
             throw fail(.checksumMismatch, "the manifest has not its hash")
         }
         try reader.skip(6)
-        let flags = [try reader.next(UInt32.self), try reader.next(UInt32.self), try reader.next(UInt32.self)]
+        let flags = [
+            try reader.next(UInt32.self), try reader.next(UInt32.self), try reader.next(UInt32.self),
+        ]
         try reader.skip(4)
         guard flags[0] == 0 else {
-            throw fail(.unsupportedVersion, "the index uses features that this version does not know (\(flags[0]))")
+            throw fail(
+                .unsupportedVersion, "the index uses features that this version does not know (\(flags[0]))")
         }
         var manifest = Manifest(index: try reader.nextIdentifier(), schema: [])
         (manifest.incompatibleFlags, manifest.readOnlyCompatibleFlags, manifest.compatibleFlags) = (
@@ -145,17 +152,25 @@ extension Manifest {
     /// What the hash cannot say: that the parts agree with each other.
     private func check(_ fail: (GranaryError.Code, String) -> GranaryError) throws(GranaryError) {
         // Neither the generation before nor the one after may overflow.
-        guard generation > 0, generation < .max else { throw fail(.corrupt, "expected a generation, found \(generation)") }
-        guard Set(files.map(\.id)).count == files.count else { throw fail(.corrupt, "expected each file once") }
+        guard generation > 0, generation < .max else {
+            throw fail(.corrupt, "expected a generation, found \(generation)")
+        }
+        guard Set(files.map(\.id)).count == files.count else {
+            throw fail(.corrupt, "expected each file once")
+        }
         var ordinals = Set<UInt64>()
         for segment in segments {
             let places = segment.files + [segment.deadFile].compactMap { $0 }
             let (end, overflow) = segment.firstSequence.addingReportingOverflow(UInt64(segment.documents))
             guard places.allSatisfy({ $0 < files.count }), segment.dead <= segment.documents,
-                (segment.dead == 0) == (segment.deadFile == nil), segment.firstSequence <= segment.lastSequence,
+                (segment.dead == 0) == (segment.deadFile == nil),
+                segment.firstSequence <= segment.lastSequence,
                 segment.lastSequence < nextSequence, !overflow, end <= nextSequence,
                 segment.ordinal < nextSegmentOrdinal, ordinals.insert(segment.ordinal).inserted
-            else { throw fail(.corrupt, "expected segment \(segment.ordinal) to agree with the rest of the manifest") }
+            else {
+                throw fail(
+                    .corrupt, "expected segment \(segment.ordinal) to agree with the rest of the manifest")
+            }
         }
     }
 }

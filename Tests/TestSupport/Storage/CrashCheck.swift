@@ -2,8 +2,8 @@ package import GranaryStorage
 
 /// What must be true of an index after a crash (DESIGN, promises 1 and 2).
 ///
-/// A workload says with `started` and `acknowledged` which generations it has begun and which it may rely on; both are
-/// notes of the recording. Opening for writing acknowledges what it finds.
+/// A workload says with `started` and `acknowledged` which generations it has begun and which it may rely on;
+/// both are notes of the recording. Opening for writing acknowledges what it finds.
 package struct CrashCheck: Sendable {
     /// The note of the newest generation whose commit has begun.
     package static let started = "started"
@@ -50,7 +50,8 @@ package struct CrashCheck: Sendable {
         return nil
     }
 
-    /// Takes the index for writing and commits twice; nothing but what the last two generations have may be left.
+    /// Takes the index for writing and commits twice; nothing but what the last two generations have may be
+    /// left.
     private func goOn(_ fileSystem: MemoryFileSystem, _ manifest: Manifest) throws(GranaryError) {
         var writer = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
         guard writer.manifest == manifest else {
@@ -59,11 +60,13 @@ package struct CrashCheck: Sendable {
         for step in 1...2 {
             let next = try SampleIndex.commit(writer)
             guard next.generation == manifest.generation + UInt64(step) else {
-                throw GranaryError(.corrupt, "committed generation \(next.generation) after \(manifest.generation)")
+                throw GranaryError(
+                    .corrupt, "committed generation \(next.generation) after \(manifest.generation)")
             }
             writer.close()
             guard try SampleIndex.verified(fileSystem, path) == next else {
-                throw GranaryError(.corrupt, "generation \(next.generation) is not what was committed after the crash")
+                throw GranaryError(
+                    .corrupt, "generation \(next.generation) is not what was committed after the crash")
             }
             writer = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
         }
@@ -76,7 +79,9 @@ package struct CrashCheck: Sendable {
         guard names == expected else {
             throw GranaryError(
                 .corrupt,
-                "left over \(names.subtracting(expected).sorted()), missing \(expected.subtracting(names).sorted())")
+                "left over \(names.subtracting(expected).sorted()), "
+                    + "missing \(expected.subtracting(names).sorted())"
+            )
         }
         writer.close()
     }
