@@ -112,6 +112,15 @@ struct CrashImageTests {
         #expect(images > 500)
     }
 
+    @Test("an index in a directory that its owner made, and did not sync, has what was acknowledged")
+    func ownDirectory() throws {
+        var workload = RecordedWorkload()
+        try workload.recording.createDirectory("/d")
+        let writer = try workload.create()
+        try workload.commit(writer)
+        #expect(workload.violations().found == [])
+    }
+
     @Test("a file that is not the engine's stays")
     func foreignFiles() throws {
         var workload = RecordedWorkload()
@@ -194,7 +203,7 @@ struct CrashImageTests {
                         call.kind == .syncDirectory && call.path == "/d" && call.previousChange == .sync
                     case .directoryUnsyncedAfterRename:
                         call.kind == .syncDirectory && call.previousChange == .rename
-                    case .parentUnsynced: call.kind == .syncDirectory && call.path == "/"
+                    case .parentUnsynced: call.kind == .syncDirectory && call.path == "/d/.."
                     case .openingUnsynced: call.kind == .syncDirectory && call.previousChange == nil
                     case .directoryNeverSynced: call.kind == .syncDirectory
                     }

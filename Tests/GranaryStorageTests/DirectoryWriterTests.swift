@@ -318,6 +318,21 @@ struct DirectoryWriterTests {
         #expect(try memory.list("/d").count == 5)
     }
 
+    @Test("is found though a listing misses the names that commits change meanwhile")
+    func listingRacesWriter() throws {
+        let memory = MemoryFileSystem(seed: 1)
+        try create(memory, "/d").close()
+        let (name, hidden) = ("/d/\(Manifest.fileName(1))", "/d/hidden")
+        let fileSystem = FaultyFileSystem(memory) { call in
+            if call.kind == .list {
+                try? call.number == 1 ? memory.rename(name, to: hidden) : memory.rename(hidden, to: name)
+            }
+            return nil
+        }
+        #expect(try IndexDirectory.latestManifest(fileSystem: fileSystem, path: "/d").generation == 1)
+        #expect(fileSystem.callCount > 2)
+    }
+
     @Test("is opened though commits go on between listing and reading")
     func readerRacesWriter() throws {
         let memory = MemoryFileSystem(seed: 1)

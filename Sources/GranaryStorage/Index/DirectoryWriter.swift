@@ -58,7 +58,14 @@ public final class DirectoryWriter {
     private static func createFirst(
         _ fileSystem: any FileSystem, _ path: String, schema: [UInt8], isNew: Bool
     ) throws(GranaryError) -> DirectoryWriter {
-        if isNew { try fileSystem.syncDirectory(PathName.parent(path)) }
+        do throws(GranaryError) {
+            // The parent, whether the path is a link, a dot or ends in a slash. A directory that the caller
+            // has made just now is not durable either.
+            try fileSystem.syncDirectory("\(path)/..")
+        } catch {
+            // Whoever made the directory in one that may not be read had to care for it.
+            guard !isNew, error.code == .permissionDenied else { throw error }
+        }
         let empty = Manifest(index: fileSystem.randomIdentifier(), schema: schema)
         // Generation 0 is never written: it only precedes the first.
         var none = empty
@@ -155,9 +162,9 @@ public final class DirectoryWriter {
     /// Publishes the next generation. Its new files are finished (and so durable) already.
     ///
     /// - Parameter change: makes the next generation of this one.
-    /// - Throws: `diskFull`, `tooLarge` and `invalidArgument` (nothing is published, the writer stays usable),
-    ///   `commitUncertain` (the outcome is unknown), and others that poison the writer: nothing is removed
-    ///   then, since the system's word is in doubt.
+    /// - Throws: `diskFull`, `tooLarge` and `invalidArgument` (nothing is published, the writer stays
+    ///   usable), `commitUncertain` (the outcome is unknown), and others that poison the writer: nothing is
+    ///   removed then, since the system's word is in doubt.
     public func commit(_ change: (inout Manifest) -> Void) throws(GranaryError) -> Manifest {
         try check()
         var next = manifest

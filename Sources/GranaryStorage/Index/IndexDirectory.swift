@@ -20,10 +20,13 @@ public enum IndexDirectory {
     static func latest(
         fileSystem: any FileSystem, path: String
     ) throws(GranaryError) -> (manifest: Manifest, hash: Identifier128) {
-        var seen: UInt64 = 0
+        var (seen, emptyCount) = (UInt64(0), 0)
         while true {
             let generations = try fileSystem.list(path).compactMap(Manifest.generation(ofFileName:))
             guard let newest = generations.max() else {
+                // Listing is no single step: two commits meanwhile may hide the old names and the new ones.
+                emptyCount += 1
+                if emptyCount < 3 { continue }
                 throw GranaryError(.notAnIndex, "expected an index, found no manifest", path: path)
             }
             do throws(GranaryError) {
