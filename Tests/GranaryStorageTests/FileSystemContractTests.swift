@@ -155,6 +155,8 @@ struct FileSystemContractTests {
         #expect(codeThrown { _ = try file.read(at: 0, count: 5) } == .truncated)
         #expect(codeThrown { _ = try file.read(at: 5, count: 1) } == .truncated)
         #expect(codeThrown { _ = try file.read(at: 1 << 40, count: 1) } == .truncated)
+        #expect(codeThrown { _ = try file.read(at: 0, count: 1 << 50) } == .truncated)
+        #expect(codeThrown { _ = try file.read(at: 1 << 40, count: 1 << 50) } == .truncated)
         #expect(codeThrown { _ = try file.read(at: .max, count: 1) } == .invalidArgument)
         #expect(codeThrown { _ = try file.read(at: 0, count: -1) } == .invalidArgument)
     }

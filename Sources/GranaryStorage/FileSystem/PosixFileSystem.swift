@@ -137,6 +137,12 @@ private final class PosixFile: WritableFile {
         guard count >= 0, let start = off_t(exactly: offset), start <= off_t.max - off_t(count) else {
             throw GranaryError(.invalidArgument, "expected a range of a file", path: path, byteOffset: offset)
         }
+        // Room for a few bytes too many does no harm; for many it may not be there.
+        if count > 1 << 20, UInt64(count) > max(offset, try length()) - offset {
+            throw GranaryError(
+                .truncated, "expected \(count) bytes, found the end of the file", path: path,
+                byteOffset: offset)
+        }
         var (done, failed) = (0, Int32(0))
         // SAFETY: pread is told the room that is left behind `done`; only what it filled is kept.
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
