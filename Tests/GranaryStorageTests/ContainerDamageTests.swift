@@ -158,6 +158,40 @@ struct ContainerDamageTests {
         #expect(refused > 200)
     }
 
+    @Test("is refused when sections overlap or leave no room to read behind, to the byte")
+    func places() throws {
+        let footer = file.bytes.count - 64
+        let table = Int(RepairedBytes.number(at: footer, 8, in: file.bytes))
+        let checksums = Int(RepairedBytes.number(at: table + 32, 8, in: file.bytes))
+        func code(_ changes: [(Int, UInt64)]) -> GranaryError.Code? {
+            var bytes = file.bytes
+            for (offset, value) in changes { RepairedBytes.put(value, at: offset, in: &bytes) }
+            return file.codeRepaired(bytes)
+        }
+        // Both sections begin at a border of 4096 bytes, and 64 bytes behind each may be read. A length that the
+        // structure allows fails at the checksum of the section's bytes.
+        let (first, second) = (table, table + 64)
+        #expect(code([(first + 16, 4032)]) == .checksumMismatch)
+        #expect(code([(first + 16, 4033)]) == .corrupt)
+        #expect(code([(first + 16, 4096)]) == .corrupt)
+        #expect(code([(second + 16, UInt64(checksums - 8192 - 64))]) != .corrupt)
+        #expect(code([(second + 16, UInt64(checksums - 8192 - 63))]) == .corrupt)
+        #expect(code([(second + 8, 4096)]) == .corrupt)
+        #expect(code([(first + 8, 0)]) == .corrupt)
+        #expect(code([(first + 8, 4097)]) == .corrupt)
+        #expect(code([(first + 8, 8192), (second + 8, 4096)]) == .corrupt)
+        #expect(code([(first + 32, UInt64(checksums + 4))]) == .corrupt)
+        #expect(code([(second + 32, UInt64(checksums))]) == .corrupt)
+        var twice = file.bytes
+        RepairedBytes.put(UInt32(SampleIndex.letters.rawValue), at: second, in: &twice)
+        #expect(file.codeRepaired(twice) == .corrupt)
+        for shift: UInt8 in [0, 8, 25, 64, 255] {
+            var bytes = file.bytes
+            bytes[first + 6] = shift
+            #expect(file.codeRepaired(bytes) == .corrupt, "shift \(shift)")
+        }
+    }
+
     @Test("never traps on random damage behind right checksums", arguments: [1, 2, 3, 4] as [UInt64])
     func randomDamage(_ seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
