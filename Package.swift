@@ -26,11 +26,13 @@ let package = Package(
             name: "CGranary",
             // Fused multiply-add would give other bits on processors that have it.
             cSettings: [.define("_GNU_SOURCE")]),
-        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .systemLibrary(
+            name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
         .target(name: "GranaryStorage", dependencies: ["CGranary"], swiftSettings: strict),
         .target(
-            name: "Granary", dependencies: ["CGranary", "CZstd", "CLZ4", "GranaryStorage"], swiftSettings: strict),
+            name: "Granary", dependencies: ["CGranary", "CZstd", "CLZ4", "GranaryStorage"],
+            swiftSettings: strict),
         .target(
             name: "CommandSupport",
             dependencies: ["Granary", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -38,13 +40,15 @@ let package = Package(
         .executableTarget(
             name: "GranaryCommand",
             dependencies: [
-                "CommandSupport", "Granary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CommandSupport", "Granary",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/granary", swiftSettings: strict),
         .executableTarget(
             name: "GranaryBench",
             dependencies: [
-                "CommandSupport", "Granary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CommandSupport", "Granary",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/granary-bench", swiftSettings: strict),
         .target(
@@ -57,7 +61,8 @@ let package = Package(
             name: "GranaryTests", dependencies: ["CGranary", "Granary", "GranaryStorage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "CommandTests", dependencies: ["GranaryCommand", "GranaryBench", "Granary", "TestSupport"],
+            name: "CommandTests",
+            dependencies: ["CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "TestSupport"],
             swiftSettings: strict),
     ]
 )

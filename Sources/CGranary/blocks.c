@@ -5,7 +5,8 @@ size_t granary_block_candidates(const uint8_t *block, size_t length, uint32_t do
     if (length < 6) return SIZE_MAX;
     size_t count = block[0], width = block[1];
     if (count == 0 || width < 1 || width > 4 || 6 + (count - 1) * width > length) return SIZE_MAX;
-    uint64_t ordinal = (uint64_t)block[2] | (uint64_t)block[3] << 8 | (uint64_t)block[4] << 16 | (uint64_t)block[5] << 24;
+    uint64_t ordinal = (uint64_t)block[2] | (uint64_t)block[3] << 8 | (uint64_t)block[4] << 16 |
+        (uint64_t)block[5] << 24;
     const uint8_t *gap = block + 6;
     size_t fresh = 0;
     for (size_t i = 0;; i++) {

@@ -30,7 +30,8 @@ struct granary_builder {
 
 void granary_builder_free(granary_builder *b) {
     if (!b) return;
-    free(b->bitmap), free(b->maximum), free(b->sum), free(b->count), free(b->start), free(b->ids), free(b->order);
+    free(b->bitmap), free(b->maximum), free(b->sum), free(b->count), free(b->start), free(b->ids),
+    free(b->order);
     free(b->codes), free(b->halves), free(b->weights), free(b->postings), free(b->scores), free(b->touched);
     free(b);
 }
@@ -41,12 +42,14 @@ granary_builder *granary_builder_create(uint32_t components) {
     size_t n = (size_t)components + 1;
     b->components = components;
     b->bitmap = calloc((n + 63) / 64, 8);
-    b->maximum = calloc(n, 4), b->sum = calloc(n, 4), b->count = calloc(n + 1, 4), b->start = calloc(n + 1, 4);
-    b->ids = malloc(MAXIMUM_ENTRIES * 4), b->order = malloc(MAXIMUM_ENTRIES * 4), b->codes = malloc(MAXIMUM_ENTRIES);
-    b->halves = malloc(MAXIMUM_ENTRIES * 2), b->weights = malloc(MAXIMUM_ENTRIES * 4), b->touched = malloc(n * 4);
+    b->maximum = calloc(n, 4), b->sum = calloc(n, 4);
+    b->count = calloc(n + 1, 4), b->start = calloc(n + 1, 4);
+    b->ids = malloc(MAXIMUM_ENTRIES * 4), b->order = malloc(MAXIMUM_ENTRIES * 4);
+    b->codes = malloc(MAXIMUM_ENTRIES), b->halves = malloc(MAXIMUM_ENTRIES * 2);
+    b->weights = malloc(MAXIMUM_ENTRIES * 4), b->touched = malloc(n * 4);
     for (int code = 0; code < 256; code++) b->value[code] = granary_code_value((uint8_t)code);
-    if (b->bitmap && b->maximum && b->sum && b->count && b->start && b->ids && b->order && b->codes && b->halves &&
-        b->weights && b->touched)
+    if (b->bitmap && b->maximum && b->sum && b->count && b->start && b->ids && b->order && b->codes &&
+        b->halves && b->weights && b->touched)
         return b;
     granary_builder_free(b);
     return 0;
@@ -75,7 +78,8 @@ static uint8_t linear_codes(granary_builder *b, const float *steps, size_t n) {
     return shift;
 }
 
-size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local, const float *steps,
+size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
+                        const float *steps,
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
                         uint32_t *entries, const granary_row_statistics *statistics) {
     if (n >= MAXIMUM_ENTRIES / 2) return 0;
@@ -135,7 +139,8 @@ static long read_row(granary_builder *b, const granary_row_source *s, uint32_t o
         float weight;
         if (b->ids[e] >= b->components) return -1;
         if (s->fine.width == 4) memcpy(&weight, rest + 4 * e, 4);
-        else if (s->fine.width == 1) weight = granary_half_value((uint16_t)(b->codes[e] << 7 | (rest[e] & 127)));
+        else if (s->fine.width == 1)
+            weight = granary_half_value((uint16_t)(b->codes[e] << 7 | (rest[e] & 127)));
         else weight = (float)b->codes[e] * s->steps[b->ids[e]] * (float)(1u << shift);
         if (!(weight > 0)) continue;
         b->ids[n] = b->ids[e];
@@ -159,7 +164,8 @@ static uint16_t nth_half(const uint16_t *halves, size_t n, size_t wanted) {
     return (uint16_t)(top << 7 | rest);
 }
 
-long granary_row_select(granary_builder *b, const granary_row_source *source, uint32_t ordinal, uint16_t threshold,
+long granary_row_select(granary_builder *b, const granary_row_source *source, uint32_t ordinal,
+                        uint16_t threshold,
                         uint32_t floor, uint32_t *components, uint16_t *halves, uint32_t *strongest) {
     long n = read_row(b, source, ordinal), kept = 0;
     if (n < 0) return -1;
@@ -201,8 +207,8 @@ static uint64_t next_random(uint64_t *state) { // splitmix64
 }
 
 /// Inverts the strongest components of the centroids: component -> (centroid, code).
-static int index_centroids(granary_builder *b, const granary_row_source *s, const uint32_t *centroids, size_t n,
-                           uint32_t cut) {
+static int index_centroids(granary_builder *b, const granary_row_source *s, const uint32_t *centroids,
+                           size_t n, uint32_t cut) {
     size_t total = 0;
     b->touched_count = 0;
     for (int fill = 0; fill < 2; fill++) {
@@ -212,7 +218,8 @@ static int index_centroids(granary_builder *b, const granary_row_source *s, cons
             size_t kept = cut_row(b, (size_t)entries, cut);
             for (size_t i = 0; i < kept; i++) {
                 uint32_t id = b->ids[i];
-                if (fill) b->postings[b->start[id] + b->count[id]] = (centroid_posting){(uint16_t)j, granary_code_nearest(b->weights[i])};
+                uint8_t code = granary_code_nearest(b->weights[i]);
+                if (fill) b->postings[b->start[id] + b->count[id]] = (centroid_posting){(uint16_t)j, code};
                 else if (b->count[id] == 0) b->touched[b->touched_count++] = id;
                 b->count[id]++;
             }
@@ -237,8 +244,8 @@ static int index_centroids(granary_builder *b, const granary_row_source *s, cons
 }
 
 /// The centroid nearest to a document among those with `alive` set (all when null).
-static long nearest(granary_builder *b, const granary_row_source *s, uint32_t ordinal, size_t centroids, uint32_t cut,
-                    const uint32_t *alive) {
+static long nearest(granary_builder *b, const granary_row_source *s, uint32_t ordinal, size_t centroids,
+                    uint32_t cut, const uint32_t *alive) {
     long entries = read_row(b, s, ordinal);
     if (entries < 0) return -1;
     size_t kept = cut_row(b, (size_t)entries, cut);
@@ -317,11 +324,11 @@ long granary_cluster(granary_builder *b, const granary_row_source *source, const
     return result;
 }
 
-size_t granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
-                         float blend, float energy, uint32_t keep, uint8_t *out, uint32_t *entries) {
+long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
+                       float blend, float energy, uint32_t keep, uint8_t block, granary_summary_entry *out) {
     for (size_t d = 0; d < n; d++) {
         long row = read_row(b, source, ordinals[d]);
-        if (row < 0) return 0;
+        if (row < 0) return -1;
         for (long i = 0; i < row; i++) {
             uint32_t id = b->ids[i];
             uint64_t bit = 1ull << id % 64;
@@ -333,7 +340,7 @@ size_t granary_summarise(granary_builder *b, const granary_row_source *source, c
             b->sum[id] += b->weights[i];
         }
     }
-    size_t all = drain(b, b->touched), kept = 0;
+    size_t all = drain(b, b->touched);
     double mass[256] = {0}, total = 0;
     for (size_t i = 0; i < all; i++) {
         uint32_t id = b->touched[i];
@@ -345,15 +352,39 @@ size_t granary_summarise(granary_builder *b, const granary_row_source *source, c
     int least = 255;
     while (least > 1 && left > mass[least]) left -= mass[least--];
     // Of the weakest code only as many as the energy asks for, the first components first.
-    for (size_t i = 0; i < all && kept < MAXIMUM_ENTRIES / 2; i++) {
+    long kept = 0;
+    for (size_t i = 0; i < all && kept < GRANARY_TABLE_ENTRIES; i++) {
         uint32_t id = b->touched[i];
         uint8_t code = granary_code_nearest(b->sum[id]);
         if (id != keep) {
             if (code < least || (code == least && left <= 0)) continue;
             if (code == least) left -= b->sum[id];
         }
-        b->ids[kept] = id;
-        b->codes[kept++] = code > 0 ? code : 1;
+        out[kept++] = (granary_summary_entry){id, granary_half(b->sum[id]), block};
     }
-    return granary_row_encode(b->ids, b->codes, kept, 0, out, 0, entries);
+    return kept;
+}
+
+/// Moves entries into the order that a table wants, by counting: they come by block and then component.
+static void sort_entries(granary_builder *b, const granary_summary_entry *entries, size_t n,
+                         granary_summary_entry *sorted) {
+    for (size_t i = 0; i < n; i++) {
+        b->count[entries[i].component]++;
+        b->bitmap[entries[i].component / 64] |= 1ull << entries[i].component % 64;
+    }
+    size_t distinct = drain(b, b->touched);
+    uint32_t at = 0;
+    for (size_t i = 0; i < distinct; i++) {
+        uint32_t id = b->touched[i];
+        b->start[id] = at;
+        at += b->count[id];
+        b->count[id] = 0;
+    }
+    for (size_t i = 0; i < n; i++) sorted[b->start[entries[i].component]++] = entries[i];
+}
+
+size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n, size_t blocks,
+                              uint32_t components, uint8_t wide, granary_summary_entry *sorted, uint8_t *out) {
+    sort_entries(b, entries, n, sorted);
+    return granary_summaries_encode(sorted, n, blocks, components, wide, out);
 }

@@ -29,7 +29,8 @@ float granary_code_value(uint8_t code) { return granary_half_value((uint16_t)(co
 
 uint8_t granary_code_floor(float weight) {
     uint16_t half = granary_half(weight);
-    // The float16 may have been rounded up past the weight: step back, so that a code never exceeds its weight.
+    // The float16 may have been rounded up past the weight: step back, so that a code never exceeds its
+    // weight.
     if (half > 0 && granary_half_value(half) > weight) half--;
     return (uint8_t)(half >> 7);
 }
@@ -39,13 +40,14 @@ uint8_t granary_code_nearest(float weight) {
     return (uint8_t)((half > 0x7bff ? 0x7bff : half) >> 7);
 }
 
-size_t granary_row_bound(size_t n) {
-    size_t padded = (n + 8) * 2; // a bridge before each entry at the worst
-    return 8 + padded / 8 + padded + 2 * padded + 16;
+size_t granary_row_bound(size_t n, uint32_t components) {
+    // Each bridge passes 65,535 components, so there are no more of them than fit below `components`.
+    size_t padded = n + components / 0xffffu + GROUP;
+    return ROW_HEADER + padded / GROUP + padded + 2 * padded + 16;
 }
 
-size_t granary_row_encode(const uint32_t *components, const uint8_t *codes, size_t n, uint8_t shift, uint8_t *out,
-                          uint32_t *fine_order, uint32_t *entries) {
+size_t granary_row_encode(const uint32_t *components, const uint8_t *codes, size_t n, uint8_t shift,
+                          uint8_t *out, uint32_t *fine_order, uint32_t *entries) {
     size_t bridges = 0;
     uint32_t previous = 0;
     for (size_t i = 0; i < n; i++) {
@@ -108,8 +110,8 @@ long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *co
     return (long)p.entries;
 }
 
-int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps, uint32_t ordinal,
-                        const uint32_t *wanted, size_t n, float *weights) {
+int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps,
+                        uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights) {
     row_parts p = row_at(rows, ordinal);
     if (!p.codes) return -1;
     const uint8_t *rest = 0;
@@ -132,9 +134,14 @@ int granary_row_weights(const granary_rows *rows, const granary_fine *fine, cons
             uint32_t entry = g * GROUP + (uint32_t)lane;
             float weight;
             if (fine->width == 4) memcpy(&weight, rest + 4ull * entry, 4);
-            else if (fine->width == 1) weight = granary_half_value((uint16_t)(p.codes[entry] << 7 | (rest[entry] & 127)));
-            else weight = ids[lane] < rows->components ? (float)p.codes[entry] * steps[ids[lane]] * p.scale : 0;
-            // Padding and bridges repeat or pass components with weight 0: an entry proper is not undone by them.
+            else if (fine->width == 1)
+                weight = granary_half_value((uint16_t)(p.codes[entry] << 7 | (rest[entry] & 127)));
+            else if (ids[lane] < rows->components)
+                weight = (float)p.codes[entry] * steps[ids[lane]] * p.scale;
+            else
+                weight = 0;
+            // Padding and bridges repeat or pass components with weight 0: an entry proper is not undone by
+            // them.
             if (weight > 0) weights[next] = weight;
         }
     }

@@ -37,8 +37,8 @@ static inline row_parts row_at(const granary_rows *r, uint32_t ordinal) {
 }
 
 /// Decodes eight gaps into components; returns the bytes used, or 0 when they run past the end of the row.
-static inline size_t decode_group(uint8_t control, const uint8_t *gaps, const uint8_t *end, uint32_t *previous,
-                                  uint32_t mask, uint32_t out[GROUP]) {
+static inline size_t decode_group(uint8_t control, const uint8_t *gaps, const uint8_t *end,
+                                  uint32_t *previous, uint32_t mask, uint32_t out[GROUP]) {
     size_t used = GROUP + (size_t)__builtin_popcount(control);
     if (used > (size_t)(end - gaps)) return 0;
     uint32_t id = *previous;

@@ -40,7 +40,8 @@ static float score_scalar(const granary_rows *r, const row_parts *p, const float
 #if defined(__x86_64__)
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
-/// For each control byte: the shuffle that spreads its 8...16 gap bytes into eight u16, and how many bytes it takes.
+/// For each control byte: the shuffle that spreads its 8...16 gap bytes into eight u16, and how many bytes it
+/// takes.
 static uint8_t shuffles[256][16] __attribute__((aligned(64)));
 
 __attribute__((constructor)) static void make_shuffles(void) {
@@ -54,7 +55,8 @@ __attribute__((constructor)) static void make_shuffles(void) {
 }
 
 AVX2 static inline __m128i gaps_at(uint8_t control, const uint8_t *gaps) {
-    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)gaps), _mm_load_si128((const __m128i *)shuffles[control]));
+    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)gaps),
+                            _mm_load_si128((const __m128i *)shuffles[control]));
 }
 
 AVX2 static inline __m256 codes_at(const uint8_t *codes, int linear) {
@@ -68,8 +70,8 @@ AVX2 static inline float reduce(__m256 acc) {
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-AVX2 static inline __attribute__((always_inline)) float score_narrow(const row_parts *p, const float *table, int linear,
-                                                                     size_t *bad) {
+AVX2 static inline __attribute__((always_inline)) float score_narrow(const row_parts *p, const float *table,
+                                                                     int linear, size_t *bad) {
     __m256 acc = _mm256_setzero_ps();
     const uint8_t *gaps = p->gaps;
     const __m128i last = _mm_set1_epi16(0x0f0e);
@@ -90,19 +92,22 @@ AVX2 static inline __attribute__((always_inline)) float score_narrow(const row_p
         previous = _mm_shuffle_epi8(x, last);
         uint64_t a = (uint64_t)_mm_cvtsi128_si64(x), b = (uint64_t)_mm_extract_epi64(x, 1);
         // Eight scalar loads beat a gather on Zen 4 (and tie elsewhere).
-        __m256 q = _mm256_setr_ps(table[a & 0xffff], table[a >> 16 & 0xffff], table[a >> 32 & 0xffff], table[a >> 48],
-                                  table[b & 0xffff], table[b >> 16 & 0xffff], table[b >> 32 & 0xffff], table[b >> 48]);
+        __m256 q = _mm256_setr_ps(
+            table[a & 0xffff], table[a >> 16 & 0xffff], table[a >> 32 & 0xffff], table[a >> 48],
+            table[b & 0xffff], table[b >> 16 & 0xffff], table[b >> 32 & 0xffff], table[b >> 48]);
         acc = _mm256_add_ps(acc, _mm256_mul_ps(q, codes_at(p->codes + g * GROUP, linear)));
     }
     return reduce(acc) * p->scale;
 }
 
-AVX2 static float score_narrow_log(const granary_rows *r, const row_parts *p, const float *table, size_t *bad) {
+AVX2 static float score_narrow_log(const granary_rows *r, const row_parts *p, const float *table,
+                                   size_t *bad) {
     (void)r;
     return score_narrow(p, table, 0, bad);
 }
 
-AVX2 static float score_narrow_linear(const granary_rows *r, const row_parts *p, const float *table, size_t *bad) {
+AVX2 static float score_narrow_linear(const granary_rows *r, const row_parts *p, const float *table,
+                                      size_t *bad) {
     (void)r;
     return score_narrow(p, table, 1, bad);
 }
@@ -161,8 +166,8 @@ static inline uint64_t touch_row(const granary_rows *r, uint32_t ordinal) {
     return granary_touch(r->rows + start, end - start);
 }
 
-static inline float score_one(const granary_rows *r, const float *table, uint32_t ordinal, score_function score,
-                              size_t *bad) {
+static inline float score_one(const granary_rows *r, const float *table, uint32_t ordinal,
+                              score_function score, size_t *bad) {
     row_parts p = row_at(r, ordinal);
     if (!p.codes) {
         ++*bad;

@@ -2,6 +2,7 @@
 #define GRANARY_BUILD_H
 
 #include "granary_rows.h"
+#include "granary_summaries.h"
 
 // The inner loops of building a segment. Rows are those of `granary_rows.h`, in order of insertion.
 
@@ -15,18 +16,20 @@ void granary_builder_free(granary_builder *builder);
 /// How weights are kept in rows.
 typedef enum { GRANARY_FLOAT16 = 1, GRANARY_FLOAT32 = 2, GRANARY_UINT8 = 3 } granary_weight_type;
 
-/// What is counted while rows are made: how many stored weights have each float16 (32,768 counters), and by local
-/// component the largest stored weight and how many rows have it.
+/// What is counted while rows are made: how many stored weights have each float16 (32,768 counters), and by
+/// local component the largest stored weight and how many rows have it.
 typedef struct {
     uint64_t *histogram;
     float *largest;
     uint32_t *rows;
 } granary_row_statistics;
 
-/// Makes a forward row of a document: `ids` are mapped by `local` to segment-local components and put in order.
-/// `row` needs granary_row_bound(n) bytes, `fine` 4 * (2 * n + 16). `steps` has a step per local component (uint8).
-/// Returns the row's length in bytes, 0 if it has too many entries; `entries` receives their number.
-size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local, const float *steps,
+/// Makes a forward row of a document: `ids` are mapped by `local` to segment-local components and put in
+/// order. `row` needs granary_row_bound(n) bytes, `fine` 4 * (2 * n + 16). `steps` has a step per local
+/// component (uint8). Returns the row's length in bytes, 0 if it has too many entries; `entries` receives
+/// their number.
+size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
+                        const float *steps,
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
                         uint32_t *entries, const granary_row_statistics *statistics);
 
@@ -38,9 +41,10 @@ typedef struct {
 } granary_row_source;
 
 /// The entries of a row whose float16 weight is at least `threshold`, and at least the `floor` strongest ones
-/// (earlier components first among equals). Returns their number, or -1. `strongest` receives the strongest component.
-/// The floor's entries have the top bit of `halves` set.
-long granary_row_select(granary_builder *b, const granary_row_source *source, uint32_t ordinal, uint16_t threshold,
+/// (earlier components first among equals). Returns their number, or -1. `strongest` receives the strongest
+/// component. The floor's entries have the top bit of `halves` set.
+long granary_row_select(granary_builder *b, const granary_row_source *source, uint32_t ordinal,
+                        uint16_t threshold,
                         uint32_t floor, uint32_t *components, uint16_t *halves, uint32_t *strongest);
 
 /// How a posting list is cut into blocks.
@@ -58,10 +62,15 @@ typedef struct {
 long granary_cluster(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
                      const granary_cluster_options *options, uint32_t *clusters);
 
-/// Writes the summary of a block as a row of codes: blend × maximum + (1 - blend) × mean of each component,
-/// the strongest up to `energy` of the sum. `keep` is in it whatever its weight. `out` needs
-/// granary_row_bound(min(components, 32,768)) bytes. Returns the row's length, 0 on a malformed row.
-size_t granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
-                         float blend, float energy, uint32_t keep, uint8_t *out, uint32_t *entries);
+/// The summary of a block: blend × maximum + (1 - blend) × mean of each component, the strongest up to `energy` of
+/// the sum, by ascending component, each entry marked with `block`. `keep` is in it whatever its weight. `out` has room
+/// for 32,767 entries. Returns their number, or -1 for a malformed row.
+long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
+                       float blend, float energy, uint32_t keep, uint8_t block, granary_summary_entry *out);
+
+/// Writes a summary table of entries given block after block, each by ascending component; see
+/// `granary_summaries_encode`. `sorted` has n places of working memory.
+size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n, size_t blocks,
+                              uint32_t components, uint8_t wide, granary_summary_entry *sorted, uint8_t *out);
 
 #endif

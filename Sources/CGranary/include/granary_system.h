@@ -3,7 +3,8 @@
 
 // The few system calls that Swift cannot name. Each returns 0 or an errno.
 
-/// Renames without replacing; EEXIST when `to` exists (renameat2, or link and unlink where the file system lacks it).
+/// Renames without replacing; EEXIST when `to` exists (renameat2, or link and unlink where the file system
+/// lacks it).
 int granary_rename_no_replace(const char *from, const char *to);
 
 /// Takes an exclusive lock of the open file description; EAGAIN when another has it.

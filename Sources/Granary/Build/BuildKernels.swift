@@ -3,8 +3,11 @@ import GranaryStorage
 
 /// The working memory of one building thread and the door to the kernels of building.
 @safe final class BuildKernels {
-    private let state: OpaquePointer
-    private let components: UInt32
+    let state: OpaquePointer
+    let components: UInt32
+    /// Working memory of `SummaryTableBuilder`: entries as they come, and in the order of a table.
+    var summaryEntries: [granary_summary_entry] = []
+    var sortedEntries: [granary_summary_entry] = []
 
     /// - Throws: `tooLarge` when there is no memory for `components` components.
     init(components: UInt32) throws(GranaryError) {
@@ -41,28 +44,30 @@ import GranaryStorage
         var entries: Int
     }
 
-    /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed), and counts
-    /// what it stores. Returns nil when the row has too many entries.
+    /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed),
+    /// and counts what it stores. Returns nil when the row has too many entries.
     func makeRow(
         type: WeightType, local: [UInt32], steps: [Float], ids: Span<UInt32>, weights: Span<Float>,
         row: inout [UInt8], fine: inout [UInt8], statistics: inout RowStatistics
     ) -> EncodedRow? {
-        let bound = granary_row_bound(ids.count)
+        let bound = granary_row_bound(ids.count, components)
         if row.count < bound { row = [UInt8](repeating: 0, count: 2 * bound) }
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
         var entries: UInt32 = 0
         let cType = granary_weight_type(rawValue: UInt32(type.rawValue))
-        // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below local.count,
-        // which this process gave out itself; every local number is below `components`.
+        // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below
+        // local.count, which this process gave out itself; every local number is below `components`.
         let length = unsafe ids.withUnsafeBufferPointer { ids in
             unsafe weights.withUnsafeBufferPointer { weights in
                 unsafe statistics.histogram.withUnsafeMutableBufferPointer { histogram in
                     unsafe statistics.largest.withUnsafeMutableBufferPointer { largest in
                         unsafe statistics.rows.withUnsafeMutableBufferPointer { rows in
                             var counters = unsafe granary_row_statistics(
-                                histogram: histogram.baseAddress, largest: largest.baseAddress, rows: rows.baseAddress)
+                                histogram: histogram.baseAddress, largest: largest.baseAddress,
+                                rows: rows.baseAddress)
                             return unsafe granary_row_make(
-                                state, cType, local, steps, ids.baseAddress, weights.baseAddress, ids.count, &row,
+                                state, cType, local, steps, ids.baseAddress, weights.baseAddress, ids.count,
+                                &row,
                                 &fine, &entries, &counters)
                         }
                     }
@@ -74,14 +79,16 @@ import GranaryStorage
 
     /// The postings of a row that go into lists: see `granary_row_select`.
     func select(
-        _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32, threshold: UInt16,
+        _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32,
+        threshold: UInt16,
         floor: UInt32, components: inout [UInt32], halves: inout [UInt16]
     ) -> (count: Int, strongest: UInt32)? {
         var strongest = UInt32.max
         // SAFETY: the outputs have room for the largest row; the kernel checks the row and its components.
         let count = unsafe Kernels.withSource(rows, fine, steps) { source in
             unsafe withUnsafePointer(to: source) {
-                unsafe granary_row_select(state, $0, ordinal, threshold, floor, &components, &halves, &strongest)
+                unsafe granary_row_select(
+                    state, $0, ordinal, threshold, floor, &components, &halves, &strongest)
             }
         }
         return count < 0 ? nil : (count, strongest)
@@ -100,31 +107,11 @@ import GranaryStorage
         let count = unsafe Kernels.withSource(rows, fine, steps) { source in
             unsafe ordinals.withUnsafeBufferPointer { ordinals in
                 unsafe withUnsafePointer(to: source) {
-                    unsafe granary_cluster(state, $0, ordinals.baseAddress, ordinals.count, &cOptions, &clusters)
+                    unsafe granary_cluster(
+                        state, $0, ordinals.baseAddress, ordinals.count, &cOptions, &clusters)
                 }
             }
         }
         return count < 0 ? nil : count
-    }
-
-    /// Writes the summary of a block into `out` (grown as needed); returns its length in bytes, or nil.
-    func summarise(
-        _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinals: Span<UInt32>,
-        options: BuildOptions, keeping component: UInt32, out: inout [UInt8]
-    ) -> Int? {
-        let bound = granary_row_bound(min(Int(components), 32_768))
-        if out.count < bound { out = [UInt8](repeating: 0, count: bound) }
-        var entries: UInt32 = 0
-        // SAFETY: `out` has the size that the kernel asks for; the kernel checks rows and their components.
-        let length = unsafe Kernels.withSource(rows, fine, steps) { source in
-            unsafe ordinals.withUnsafeBufferPointer { ordinals in
-                unsafe withUnsafePointer(to: source) {
-                    unsafe granary_summarise(
-                        state, $0, ordinals.baseAddress, ordinals.count, Float(options.summaryBlend),
-                        Float(options.summaryEnergy), component, &out, &entries)
-                }
-            }
-        }
-        return length == 0 ? nil : length
     }
 }

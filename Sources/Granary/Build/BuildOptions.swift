@@ -1,13 +1,16 @@
-/// How a segment is built. The defaults suit encoders of the SPLADE family; recall is calibrated for whatever is set.
+/// How a segment is built. The defaults suit encoders of the SPLADE family; recall is calibrated for whatever
+/// is set.
 ///
-/// Source: Seismic (SIGIR 2024) for pruning by a global threshold, random centroids and energy; the blend of maximum and
-/// mean, the floor and the choice of lists are our own.
+/// Source: Seismic (SIGIR 2024) for pruning by a global threshold, random centroids and energy; the blend of
+/// maximum and mean, the floor and the choice of lists are our own.
 public struct BuildOptions: Sendable, Equatable {
     /// Postings kept in lists for each document on average; nil chooses by the size of the segment.
     public var postingsPerDocument: Double?
-    /// Each document stays in the lists of at least this many of its strongest components, so that it can be found.
+    /// Each document stays in the lists of at least this many of its strongest components, so that it can be
+    /// found.
     public var postingsFloor: Int
-    /// A list keeps at most this many times the average length of a list (documents protected by the floor stay).
+    /// A list keeps at most this many times the average length of a list (documents protected by the floor
+    /// stay).
     public var listCap: Double
     /// Centroids per posting of a list; blocks hold about the inverse of it.
     public var centroidFraction: Double
@@ -32,9 +35,11 @@ public struct BuildOptions: Sendable, Equatable {
 
     /// Makes options.
     public init(
-        postingsPerDocument: Double? = nil, postingsFloor: Int = 3, listCap: Double = 6, centroidFraction: Double = 0.2,
+        postingsPerDocument: Double? = nil, postingsFloor: Int = 3, listCap: Double = 6,
+        centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
-        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.55, exactBelow: Int = 1000, calibrationQueries: Int = 256,
+        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.55, exactBelow: Int = 1000,
+        calibrationQueries: Int = 256,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {
         self.postingsPerDocument = postingsPerDocument
@@ -75,7 +80,8 @@ public struct BuildOptions: Sendable, Equatable {
     /// Postings kept for each document of a segment of `documents` documents with `entries` non-zeros in all.
     func postings(documents: Int, entries: Int) -> Double {
         if let postingsPerDocument { return postingsPerDocument }
-        // Small collections need longer lists for the same recall; large ones are decided by their strongest postings.
+        // Small collections need longer lists for the same recall; large ones are decided by their strongest
+        // postings.
         let share = documents <= 100_000 ? 0.3 : max(0.08, 0.3 * (100_000 / Double(documents)).squareRoot())
         return share * Double(entries) / Double(max(1, documents))
     }

@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// What a segment under construction knows of its components: a provisional number each, in order of appearance, how
-/// many documents have it, and its largest weight.
+/// What a segment under construction knows of its components: a provisional number each, in order of
+/// appearance, how many documents have it, and its largest weight.
 struct ComponentTable {
     /// Components below this are looked up in an array, the others in a dictionary.
     private static let directLimit = 1 << 22
@@ -39,8 +39,8 @@ struct ComponentTable {
         return number
     }
 
-    /// Local numbers by descending document count (ties: smaller component first): components that many documents have
-    /// get small numbers, so gaps are short and the hot part of a query table is dense.
+    /// Local numbers by descending document count (ties: smaller component first): components that many
+    /// documents have get small numbers, so gaps are short and the hot part of a query table is dense.
     ///
     /// Returns, by provisional number, the local number, and by local number, the component.
     func numbered() -> (localOf: [UInt32], componentOf: [UInt32], order: [Int]) {

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// The rows of a segment under construction in their stored form, in order of insertion, mapped from temporary files.
+/// The rows of a segment under construction in their stored form, in order of insertion, mapped from
+/// temporary files.
 struct EncodedRows: Sendable {
     let type: WeightType
     let components: UInt32
@@ -35,7 +36,8 @@ struct EncodedRows: Sendable {
     var view: RowsView {
         @_lifetime(borrow self) get {
             RowsView(
-                bytes: rows.bytes.extracting(0..<rowBytes), starts: starts.span, components: components, isWide: isWide,
+                bytes: rows.bytes.extracting(0..<rowBytes), starts: starts.span, components: components,
+                isWide: isWide,
                 isLinear: type == .uint8)
         }
     }
@@ -62,7 +64,8 @@ struct EncodedRows: Sendable {
     /// Encodes the rows of a spill, without those that a later document replaced.
     ///
     init(
-        spill: inout RowSpill, replaced: Set<UInt32>, type: WeightType, localOf: [UInt32], components: [UInt32],
+        spill: inout RowSpill, replaced: Set<UInt32>, type: WeightType, localOf: [UInt32],
+        components: [UInt32],
         steps: [Float], fileSystem: any FileSystem, directory: String, progress: BuildProgress
     ) throws(GranaryError) {
         let kernels = try BuildKernels(components: UInt32(components.count))
@@ -78,9 +81,13 @@ struct EncodedRows: Sendable {
             if replaced.contains(UInt32(number)) { return }
             guard
                 let encoded = kernels.makeRow(
-                    type: type, local: localOf, steps: steps, ids: ids, weights: weights, row: &row, fine: &fine,
+                    type: type, local: localOf, steps: steps, ids: ids, weights: weights, row: &row,
+                    fine: &fine,
                     statistics: &statistics)
-            else { throw GranaryError(.tooLarge, "expected a vector of fewer than 32768 components, found \(ids.count)") }
+            else {
+                throw GranaryError(
+                    .tooLarge, "expected a vector of fewer than 32768 components, found \(ids.count)")
+            }
             try rowsFile.append(row[..<encoded.rowLength])
             try fineFile.append(fine[..<(encoded.entries * Int(type.fineWidth))])
             rowUnits += encoded.rowLength / 8

@@ -2,7 +2,8 @@ import GranaryStorage
 
 /// The payloads of a segment under construction: compressed in blocks and spilled to disk as they come.
 struct PayloadSpill: ~Copyable {
-    /// Where one document's payload is: a block, and bytes of it before compression. `block` is `UInt32.max` for none.
+    /// Where one document's payload is: a block, and bytes of it before compression. `block` is `UInt32.max`
+    /// for none.
     struct Position: Sendable {
         var block: UInt32 = .max
         var offset: UInt32 = 0
@@ -34,6 +35,14 @@ struct PayloadSpill: ~Copyable {
         self.method = method
     }
 
+    /// Throws `tooLarge` over 16 MiB.
+    static func check(_ payload: [UInt8]) throws(GranaryError) {
+        guard payload.count <= largestPayload else {
+            throw GranaryError(
+                .tooLarge, "expected a payload of up to \(largestPayload) bytes, found \(payload.count)")
+        }
+    }
+
     /// Adds the next document's payload.
     ///
     /// - Throws: `tooLarge` over 16 MiB, and errors of writing.
@@ -42,9 +51,7 @@ struct PayloadSpill: ~Copyable {
             positions.append(Position())
             return
         }
-        guard payload.count <= Self.largestPayload else {
-            throw GranaryError(.tooLarge, "expected a payload of up to \(Self.largestPayload) bytes, found \(payload.count)")
-        }
+        try Self.check(payload)
         isEmpty = false
         positions.append(
             Position(block: UInt32(blocks.count), offset: UInt32(open.count), length: UInt32(payload.count)))
@@ -61,7 +68,8 @@ struct PayloadSpill: ~Copyable {
     }
 
     /// Closes the last block and hands over all blocks' bytes in order.
-    mutating func forEachChunk(_ body: (ArraySlice<UInt8>) throws(GranaryError) -> Void) throws(GranaryError) {
+    mutating func forEachChunk(_ body: (ArraySlice<UInt8>) throws(GranaryError) -> Void) throws(GranaryError)
+    {
         if !open.isEmpty || positions.contains(where: { Int($0.block) == blocks.count }) { try close() }
         let total = file.length
         var offset: UInt64 = 0

@@ -1,7 +1,8 @@
 import GranaryStorage
 
-/// The postings that lists keep: for each local component the documents (by number of insertion) with a weight above a
-/// global threshold, and for each document at least its strongest few (so that it can be found at all).
+/// The postings that lists keep: for each local component the documents (by number of insertion) with a
+/// weight above a global threshold, and for each document at least its strongest few (so that it can be found
+/// at all).
 ///
 /// Source: static pruning by a global threshold, Seismic (SIGIR 2024); the floor is ours (`postingsFloor`).
 struct PostingSelection {
@@ -39,7 +40,8 @@ struct PostingSelection {
             if document % 4096 == 0 { try progress.report(.inverting, UInt64(document), UInt64(rows.count)) }
             guard
                 let selected = kernels.select(
-                    rows.view, rows.fineView, steps: steps.span, ordinal: UInt32(document), threshold: threshold,
+                    rows.view, rows.fineView, steps: steps.span, ordinal: UInt32(document),
+                    threshold: threshold,
                     floor: UInt32(options.postingsFloor), components: &row, halves: &halves)
             else { throw GranaryError(.corrupt, "a row of a build in progress cannot be read back") }
             strongest[document] = selected.strongest

@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// The vectors of a segment under construction, in order of insertion, as they came: local numbers and steps are known
-/// only when all have been seen. On disk, so that memory does not grow with the segment.
+/// The vectors of a segment under construction, in order of insertion, as they came: local numbers and steps
+/// are known only when all have been seen. On disk, so that memory does not grow with the segment.
 struct RowSpill: ~Copyable {
     private var file: TemporaryFile
     private(set) var rowCount = 0
@@ -33,7 +33,8 @@ struct RowSpill: ~Copyable {
             if position + length > chunk.count || length == 4 {
                 chunkStart += UInt64(position)
                 position = 0
-                chunk = try file.read(at: chunkStart, count: Int(min(written - chunkStart, UInt64(Self.chunkBytes))))
+                chunk = try file.read(
+                    at: chunkStart, count: Int(min(written - chunkStart, UInt64(Self.chunkBytes))))
                 length = 4 + 8 * Int(try Self.word(chunk, 0))
             }
             let count = (length - 4) / 8
@@ -50,7 +51,10 @@ struct RowSpill: ~Copyable {
 
     @inline(__always)
     private static func word(_ bytes: [UInt8], _ at: Int) throws(GranaryError) -> UInt32 {
-        guard at + 4 <= bytes.count else { throw GranaryError(.truncated, "a temporary file of rows ended early") }
-        return UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2]) << 16 | UInt32(bytes[at + 3]) << 24
+        guard at + 4 <= bytes.count else {
+            throw GranaryError(.truncated, "a temporary file of rows ended early")
+        }
+        return UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2]) << 16 | UInt32(
+            bytes[at + 3]) << 24
     }
 }

@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what goes by
-/// document, then the calibration, which searches what has been written.
+/// Writes the two files of a segment: posting lists first (they decide how documents are numbered), then what
+/// goes by document, then the calibration, which searches what has been written.
 struct SegmentAssembly {
     private let context: BuildContext
     private let rows: EncodedRows
@@ -36,23 +36,26 @@ struct SegmentAssembly {
         homes = [UInt32](repeating: .max, count: rows.count)
         let (fileSystem, directory, index) = (context.fileSystem, context.directory, context.index)
         blocksFile = try ContainerWriter(
-            fileSystem: fileSystem, directory: directory, kind: .blocks, index: index, id: fileSystem.randomIdentifier())
+            fileSystem: fileSystem, directory: directory, kind: .blocks, index: index,
+            id: fileSystem.randomIdentifier())
         summaryFile = try ContainerWriter(
-            fileSystem: fileSystem, directory: directory, kind: .summary, index: index, id: fileSystem.randomIdentifier())
+            fileSystem: fileSystem, directory: directory, kind: .summary, index: index,
+            id: fileSystem.randomIdentifier())
     }
 
     /// Writes block summaries and their directories; nil for a segment that is searched exactly.
     mutating func writeLists(_ selection: PostingSelection?) throws(GranaryError) {
-        var summaryStarts: [UInt32] = [0]
+        var (summaryStarts, listTables): ([UInt32], [UInt32]) = ([0], [0])
         var isComplete: [Bool] = []
         if let selection {
             isComplete = selection.isComplete
             try summaryFile.beginSection(.summaries)
-            let builder = BlockBuilder(rows: rows, selection: selection, options: context.options, threads: context.threads)
+            let builder = BlockBuilder(
+                rows: rows, selection: selection, options: context.options, threads: context.threads)
             var units = 0
             try builder.forEachList(progress: context.progress) { (component, list) throws(GranaryError) in
                 try summaryFile.append(list.summaries)
-                for length in list.summaryLengths {
+                for length in list.tableLengths {
                     units += Int(length) / 8
                     guard let start = UInt32(exactly: units) else {
                         throw GranaryError(.tooLarge, "expected a segment of less than 32 GiB of summaries")
@@ -70,22 +73,25 @@ struct SegmentAssembly {
                 }
                 members.append(contentsOf: list.documents)
                 lists.append(UInt32(blockSizes.count))
+                listTables.append(UInt32(summaryStarts.count - 1))
             }
-            try summaryFile.endSection(elements: UInt64(blockSizes.count))
+            try summaryFile.endSection(elements: UInt64(summaryStarts.count - 1))
         } else {
             lists = [UInt32](repeating: 0, count: componentOf.count + 1)
+            listTables = lists
             isComplete = [Bool](repeating: false, count: componentOf.count)
             try summaryFile.write(.summaries, [] as [UInt8])
         }
         try summaryFile.write(.summaryStarts, summaryStarts)
         try summaryFile.write(.lists, lists)
+        try summaryFile.write(.listTables, listTables)
         try summaryFile.write(.listMaxima, rows.statistics.largest.map(\.bitPattern))
         try summaryFile.write(.listFlags, isComplete.map { UInt8($0 ? 1 : 0) })
         number()
     }
 
-    /// Numbers the documents so that those of one block lie together: by the block of the strongest component, then by
-    /// insertion.
+    /// Numbers the documents so that those of one block lie together: by the block of the strongest
+    /// component, then by insertion.
     private mutating func number() {
         let order = homes
         rowOf = (0..<UInt32(rows.count)).sorted {
@@ -114,7 +120,9 @@ struct SegmentAssembly {
         var (starts, fineStarts): ([UInt32], [UInt32]) = ([0], [0])
         try blocksFile.beginSection(.rows)
         for (ordinal, row) in rowOf.enumerated() {
-            if ordinal % 8192 == 0 { try context.progress.report(.writing, UInt64(ordinal), UInt64(rowOf.count)) }
+            if ordinal % 8192 == 0 {
+                try context.progress.report(.writing, UInt64(ordinal), UInt64(rowOf.count))
+            }
             let range = rows.rowRange(Int(row))
             try blocksFile.append(rows.view.bytes.extracting(range))
             starts.append(starts[ordinal] + UInt32(range.count / 8))
@@ -162,7 +170,8 @@ struct SegmentAssembly {
         try blocksFile.beginSection(.postings)
         for size in blockSizes {
             block.removeAll(keepingCapacity: true)
-            PostingBlock.encode(members[next..<next + Int(size)].map { ordinalOf[Int($0)] }.sorted(), into: &block)
+            PostingBlock.encode(
+                members[next..<next + Int(size)].map { ordinalOf[Int($0)] }.sorted(), into: &block)
             next += Int(size)
             try blocksFile.append(block)
             bytes += block.count
@@ -178,16 +187,27 @@ struct SegmentAssembly {
     /// Calibrates, and completes both files.
     func finish() throws(GranaryError) -> BuiltSegment {
         let blocks = try blocksFile.finish()
-        if !blockSizes.isEmpty, context.options.calibrationQueries > 0 {
-            let reader = try SegmentReader(
-                blocks: try Container.open(
-                    fileSystem: context.fileSystem, directory: context.directory, record: blocks, index: context.index),
-                summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
-            let table = try Calibration.measure(
-                reader, options: context.options, threads: context.threads, progress: context.progress)
-            try summaryFile.write(.calibration, table.encoded)
+        do throws(GranaryError) {
+            try calibrate(blocks)
+            return BuiltSegment(
+                blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+        } catch {
+            // A finished file no longer goes with its writer.
+            try? context.fileSystem.unlink(blocksFile.path)
+            throw error
         }
-        return BuiltSegment(blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+    }
+
+    private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
+        guard !blockSizes.isEmpty, context.options.calibrationQueries > 0 else { return }
+        let reader = try SegmentReader(
+            blocks: try Container.open(
+                fileSystem: context.fileSystem, directory: context.directory, record: blocks,
+                index: context.index),
+            summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
+        let table = try Calibration.measure(
+            reader, options: context.options, threads: context.threads, progress: context.progress)
+        try summaryFile.write(.calibration, table.encoded)
     }
 }
 

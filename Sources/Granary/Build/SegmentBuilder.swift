@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// Documents on their way into one segment: vectors and payloads are spilled to temporary files as they come; only a few
-/// dozen bytes a document stay in memory.
+/// Documents on their way into one segment: vectors and payloads are spilled to temporary files as they come;
+/// only a few dozen bytes a document stay in memory.
 struct SegmentBuilder: ~Copyable {
     let context: BuildContext
     private var table = ComponentTable()
@@ -16,7 +16,8 @@ struct SegmentBuilder: ~Copyable {
     init(_ context: BuildContext) throws(GranaryError) {
         let spill = try RowSpill(fileSystem: context.fileSystem, directory: context.directory)
         payloads = try PayloadSpill(
-            fileSystem: context.fileSystem, directory: context.directory, method: context.schema.payloadCompression)
+            fileSystem: context.fileSystem, directory: context.directory,
+            method: context.schema.payloadCompression)
         self.spill = spill
         self.context = context
     }
@@ -24,28 +25,42 @@ struct SegmentBuilder: ~Copyable {
     /// Documents that would be written now.
     var documentCount: Int { spill.rowCount - replaced.count }
 
-    /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared with.
+    /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared
+    /// with.
     var estimatedMemoryBytes: Int {
-        let postings = context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
-        // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an entry while
-        // they are mapped; 18 bytes for each posting while lists are made.
-        return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18) + table.memoryBytes
+        let postings =
+            context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
+        // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
+        // entry while they are mapped; 18 bytes for each posting while lists are made.
+        return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
+            + table.memoryBytes
     }
 
-    /// Adds a document; one with the same key that is already here is replaced.
+    /// Whether the format's 32-bit offsets leave no room for much more, whatever memory there is.
+    var isFull: Bool { keys.count >= 1 << 31 || spill.rowCount >= 1 << 30 || entries >= 1 << 32 }
+
+    /// Throws `tooLarge` for a payload or vector that is too large.
+    static func check(_ document: Document) throws(GranaryError) {
+        guard document.sparse.count < 32_768 else {
+            throw GranaryError(
+                .tooLarge, "expected a vector of fewer than 32768 components, found \(document.sparse.count)")
+        }
+        if let payload = document.payload { try PayloadSpill.check(payload) }
+    }
+
+    /// Adds a document that `check` has passed; one with the same key that is already here is replaced.
     ///
     /// - Returns: whether a document was replaced.
-    /// - Throws: `tooLarge` for a payload or vector that is too large, and errors of writing.
+    /// - Throws: errors of writing.
     mutating func add(
         key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?
     ) throws(GranaryError) -> Bool {
-        guard components.count < 32_768 else {
-            throw GranaryError(.tooLarge, "expected a vector of fewer than 32768 components, found \(components.count)")
-        }
         try payloads.append(payload)
         var ids: [UInt32] = []
         ids.reserveCapacity(components.count)
-        for (component, weight) in zip(components, weights) { ids.append(table.add(component, weight: weight)) }
+        for (component, weight) in zip(components, weights) {
+            ids.append(table.add(component, weight: weight))
+        }
         let row = UInt32(spill.rowCount)
         try spill.append(ids: ids, weights: weights)
         entries += ids.count
@@ -67,18 +82,26 @@ struct SegmentBuilder: ~Copyable {
     consuming func finish() throws(GranaryError) -> BuiltSegment {
         let (localOf, componentOf, order) = table.numbered()
         let type = context.schema.weights
-        let steps = type == .uint8 ? order.map { context.step(table.components[$0]) ?? table.largestWeights[$0] / 255 } : []
+        let steps =
+            type == .uint8
+            ? order.map {
+                context.step(table.components[$0])
+                    ?? max(table.largestWeights[$0] / 255, .leastNormalMagnitude)
+            } : []
         let kept = (0..<UInt32(spill.rowCount)).filter { !replaced.contains($0) }
         let rows = try EncodedRows(
-            spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf, steps: steps,
+            spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf,
+            steps: steps,
             fileSystem: context.fileSystem, directory: context.directory, progress: context.progress)
         table = ComponentTable()
         rowOfKey = [:]
         var assembly = try SegmentAssembly(
-            context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys, keyStarts: keyStarts)
+            context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys,
+            keyStarts: keyStarts)
         if rows.count > 0, rows.count >= context.options.exactBelow {
             let entries = Int(rows.statistics.entries)
-            let wanted = context.options.postings(documents: rows.count, entries: entries) * Double(rows.count)
+            let wanted =
+                context.options.postings(documents: rows.count, entries: entries) * Double(rows.count)
             let selection = try PostingSelection(
                 rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
                 options: context.options, progress: context.progress)
@@ -104,8 +127,8 @@ struct BuildContext: Sendable {
     var step: @Sendable (UInt32) -> Float?
     /// The token of a component, if the index has a vocabulary.
     var token: @Sendable (UInt32) -> String?
-    /// Whether the index has a vocabulary.
-    var hasVocabulary: Bool
+    /// Whether the index has a vocabulary: known only once a document with a component has come.
+    var hasVocabulary: @Sendable () -> Bool
 }
 
 /// A finished segment.

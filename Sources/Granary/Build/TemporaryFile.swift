@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// A file of a build in progress, written in order and removed with this value. Its name ends in `.tmp`, so that one
-/// that a crash leaves is removed when the next writer opens the index.
+/// A file of a build in progress, written in order and removed with this value. Its name ends in `.tmp`, so
+/// that one that a crash leaves is removed when the next writer opens the index.
 struct TemporaryFile: ~Copyable, Sendable {
     private let fileSystem: any FileSystem
     private let file: any WritableFile
@@ -52,7 +52,8 @@ struct TemporaryFile: ~Copyable, Sendable {
         return try file.read(at: offset, count: count)
     }
 
-    /// Maps what was written, with the 64 bytes behind it that kernels may read. Nothing may be added afterwards.
+    /// Maps what was written, with the 64 bytes behind it that kernels may read. Nothing may be added
+    /// afterwards.
     mutating func map() throws(GranaryError) -> MappedBytes {
         buffer.append(contentsOf: [UInt8](repeating: 0, count: 64))
         try flush()

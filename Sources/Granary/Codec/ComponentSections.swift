@@ -1,15 +1,18 @@
 import GranaryStorage
 
-/// The sections that tell which components a segment has: its own numbers (local, dense, most frequent first) to
-/// components, back, and to tokens where the index has a vocabulary.
+/// The sections that tell which components a segment has: its own numbers (local, dense, most frequent first)
+/// to components, back, and to tokens where the index has a vocabulary.
 enum ComponentSections {
-    /// Lookup is an array by component when that is at most this many times larger than the components themselves.
+    /// Lookup is an array by component when that is at most this many times larger than the components
+    /// themselves.
     private static let directFactor = 4
     /// Codecs of the lookup section.
     static let directCodec: UInt16 = 1
     static let sortedCodec: UInt16 = 2
 
-    static func write(_ componentOf: [UInt32], context: BuildContext, to file: ContainerWriter) throws(GranaryError) {
+    static func write(_ componentOf: [UInt32], context: BuildContext, to file: ContainerWriter)
+        throws(GranaryError)
+    {
         try file.write(.components, componentOf)
         let largest = Int(componentOf.max() ?? 0)
         if largest < directFactor * componentOf.count + 1024 {
@@ -19,9 +22,10 @@ enum ComponentSections {
         } else {
             let order = componentOf.indices.sorted { componentOf[$0] < componentOf[$1] }
             try file.write(
-                .componentLookup, order.map { componentOf[$0] } + order.map { UInt32($0) }, codec: sortedCodec)
+                .componentLookup, order.map { componentOf[$0] } + order.map { UInt32($0) }, codec: sortedCodec
+            )
         }
-        if context.hasVocabulary { try writeTokens(componentOf, context: context, to: file) }
+        if context.hasVocabulary() { try writeTokens(componentOf, context: context, to: file) }
     }
 
     private static func writeTokens(
@@ -29,12 +33,17 @@ enum ComponentSections {
     ) throws(GranaryError) {
         var starts: [UInt32] = [0]
         var tokens: [[UInt8]] = []
+        var bytes = 0
         try file.beginSection(.tokens)
         for component in componentOf {
             let token = Array((context.token(component) ?? String(component)).utf8)
             try file.append(token)
             tokens.append(token)
-            starts.append(starts[starts.count - 1] + UInt32(token.count))
+            bytes += token.count
+            guard let start = UInt32(exactly: bytes) else {
+                throw GranaryError(.tooLarge, "expected a segment of less than 4 GiB of tokens")
+            }
+            starts.append(start)
         }
         try file.endSection(elements: UInt64(tokens.count))
         try file.write(.tokenStarts, starts)
@@ -59,12 +68,14 @@ struct ComponentNames: Sendable {
             !sorted || lookup.count == 8 * count
         else {
             throw GranaryError(
-                .corrupt, "expected a lookup of codec 1 or 2 for \(count) components, found codec \(lookup.codec) and \(lookup.count) bytes",
+                .corrupt,
+                "expected a lookup of codec 1 or 2 for \(count) components, found codec \(lookup.codec) and \(lookup.count) bytes",
                 path: file.path, section: SectionID.componentLookup.name)
         }
         if let bytes = file.sectionIfPresent(.tokens) {
             tokens = (
-                bytes, try file.section(.tokenStarts, words: count + 1), try file.section(.tokenOrder, words: count)
+                bytes, try file.section(.tokenStarts, words: count + 1),
+                try file.section(.tokenOrder, words: count)
             )
         } else {
             tokens = nil
@@ -80,7 +91,8 @@ struct ComponentNames: Sendable {
         return Int(local) < words.count ? words[Int(local)] : nil
     }
 
-    /// The local number of a component, if the segment has it. Complexity: O(1), or O(log n) for scattered components.
+    /// The local number of a component, if the segment has it. Complexity: O(1), or O(log n) for scattered
+    /// components.
     func local(of component: UInt32) -> UInt32? {
         let words = Kernels.words(lookup.bytes)
         let found: UInt32

@@ -17,23 +17,27 @@ enum Compression {
         case .lz4: bound = Int(LZ4_compressBound(Int32(truncatingIfNeeded: bytes.count)))
         }
         var length = 0
-        // SAFETY: the output has the bound that the library names for this input; what it did not fill is dropped.
+        // SAFETY: the output has the bound that the library names for this input; what it did not fill is
+        // dropped.
         let out = unsafe [UInt8](unsafeUninitializedCapacity: bound) { out, filled in
             unsafe bytes.withUnsafeBytes { bytes in
                 switch method {
                 case .none: break
                 case .zstd:
-                    let result = unsafe ZSTD_compress(out.baseAddress, bound, bytes.baseAddress, bytes.count, zstdLevel)
+                    let result = unsafe ZSTD_compress(
+                        out.baseAddress, bound, bytes.baseAddress, bytes.count, zstdLevel)
                     length = ZSTD_isError(result) == 0 ? result : 0
                 case .lz4:
                     length = Int(
-                        unsafe LZ4_compress_default(bytes.baseAddress, out.baseAddress, Int32(bytes.count), Int32(bound)))
+                        unsafe LZ4_compress_default(
+                            bytes.baseAddress, out.baseAddress, Int32(bytes.count), Int32(bound)))
                 }
             }
             filled = length
         }
         guard length > 0 || bytes.isEmpty else {
-            throw GranaryError(.tooLarge, "a block of \(bytes.count) bytes of payload could not be compressed")
+            throw GranaryError(
+                .tooLarge, "a block of \(bytes.count) bytes of payload could not be compressed")
         }
         return out
     }
@@ -45,9 +49,12 @@ enum Compression {
         func fail(_ message: String) -> GranaryError {
             GranaryError(.corrupt, message, path: path, section: SectionID.payloadBlocks.name)
         }
-        guard count <= largestBlock else { throw fail("expected a block of up to \(largestBlock) bytes, found \(count)") }
+        guard count <= largestBlock else {
+            throw fail("expected a block of up to \(largestBlock) bytes, found \(count)")
+        }
         var length = -1
-        // SAFETY: both libraries are told the room in `out` and the length of the input, and are made for hostile input.
+        // SAFETY: both libraries are told the room in `out` and the length of the input, and are made for
+        // hostile input.
         let out = unsafe [UInt8](unsafeUninitializedCapacity: count) { out, filled in
             unsafe bytes.withUnsafeBytes { bytes in
                 switch method {
@@ -56,11 +63,13 @@ enum Compression {
                     unsafe UnsafeMutableRawBufferPointer(out).copyMemory(from: bytes)
                     length = count
                 case .zstd:
-                    let result = unsafe ZSTD_decompress(out.baseAddress, count, bytes.baseAddress, bytes.count)
+                    let result = unsafe ZSTD_decompress(
+                        out.baseAddress, count, bytes.baseAddress, bytes.count)
                     length = ZSTD_isError(result) == 0 ? result : -1
                 case .lz4:
                     guard let size = Int32(exactly: bytes.count) else { return }
-                    length = Int(unsafe LZ4_decompress_safe(bytes.baseAddress, out.baseAddress, size, Int32(count)))
+                    length = Int(
+                        unsafe LZ4_decompress_safe(bytes.baseAddress, out.baseAddress, size, Int32(count)))
                 }
             }
             filled = max(0, min(length, count))

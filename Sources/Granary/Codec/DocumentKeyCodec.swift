@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// How a key is stored: a byte 0 and the UTF-8 of a string, or a byte 1 and a number's 8 bytes, little-endian.
+/// How a key is stored: a byte 0 and the UTF-8 of a string, or a byte 1 and a number's 8 bytes,
+/// little-endian.
 extension DocumentKey {
     /// The stored bytes.
     ///
@@ -24,7 +25,9 @@ extension DocumentKey {
         let rest = (1..<max(1, bytes.byteCount)).compactMap { bytes.byte(at: $0) }
         switch kind {
         case 0:
-            guard (1...255).contains(rest.count), let string = String(validating: rest, as: UTF8.self) else { return nil }
+            guard (1...255).contains(rest.count), let string = String(validating: rest, as: UTF8.self) else {
+                return nil
+            }
             self = .string(string)
         case 1:
             guard rest.count == 8 else { return nil }
@@ -34,8 +37,8 @@ extension DocumentKey {
     }
 }
 
-/// What the table of keys is sorted by: 64 bits of a strong hash, so that equal hashes are next to impossible by chance;
-/// the bytes are compared all the same.
+/// What the table of keys is sorted by: 64 bits of a strong hash, so that equal hashes are next to impossible
+/// by chance; the bytes are compared all the same.
 struct KeyHash: Hashable, Comparable, Sendable {
     let full: Identifier128
     /// The part that is stored.

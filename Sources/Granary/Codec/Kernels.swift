@@ -3,7 +3,8 @@ import GranaryStorage
 
 /// The door to the C kernels: every call that passes pointers to them stands here.
 ///
-/// Each function checks what its kernel relies on (lengths of tables and outputs); the kernels check the rows.
+/// Each function checks what its kernel relies on (lengths of tables and outputs); the kernels check the
+/// rows.
 enum Kernels {
     /// The best instruction set of this processor: 0 scalar, 1 AVX2. All give the same bits.
     static let bestLevel = granary_rows_best_level()
@@ -16,12 +17,15 @@ enum Kernels {
     /// What a log code's value must be multiplied with: the table of a query carries it.
     static let logScale: Float = 0x1p112
 
-    /// Scores the first `count` of some rows into `scores`; returns how many were malformed (their score is 0).
+    /// Scores the first `count` of some rows into `scores`; returns how many were malformed (their score is
+    /// 0).
     static func score(
-        _ rows: borrowing RowsView, table: [Float], ordinals: [UInt32], count: Int, into scores: inout [Float],
+        _ rows: borrowing RowsView, table: [Float], ordinals: [UInt32], count: Int,
+        into scores: inout [Float],
         level: Int32 = bestLevel
     ) -> Int {
-        guard table.count >= tableLength(components: rows.components, isWide: rows.isWide), scores.count >= count,
+        guard table.count >= tableLength(components: rows.components, isWide: rows.isWide),
+            scores.count >= count,
             ordinals.count >= count, count >= 0
         else { return max(1, count) }
         // SAFETY: the lengths were checked above; the kernel checks ordinals and rows against the view.
@@ -61,7 +65,8 @@ enum Kernels {
         _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32,
         at wanted: Span<UInt32>, into weights: inout MutableSpan<Float>
     ) -> Bool {
-        guard weights.count >= wanted.count, rows.count > Int(ordinal), fine.width == 0 || fine.starts.count > Int(ordinal),
+        guard weights.count >= wanted.count, rows.count > Int(ordinal),
+            fine.width == 0 || fine.starts.count > Int(ordinal),
             fine.width != 0 || steps.count >= Int(rows.components)
         else { return false }
         // SAFETY: the lengths were checked above; the kernel checks the row against both views.
@@ -81,15 +86,26 @@ enum Kernels {
         }
     }
 
-    /// The entries of a row: local components and codes, padding and bridges (code 0) included, and the row's shift.
-    static func decode(_ rows: borrowing RowsView, ordinal: UInt32) -> (components: [UInt32], codes: [UInt8], shift: UInt8)? {
+    /// The entries of a row: local components and codes, padding and bridges (code 0) included, and the row's
+    /// shift.
+    static func decode(_ rows: borrowing RowsView, ordinal: UInt32) -> (
+        components: [UInt32], codes: [UInt8], shift: UInt8
+    )? {
         var shift: UInt8 = 0
         var count = -1
         var codes: [UInt8] = []
-        // SAFETY: both outputs have the 65,536 places that the kernel asks for; only what it filled is kept.
-        let components = unsafe [UInt32](unsafeUninitializedCapacity: 65_536) { components, filled in
-            unsafe codes = [UInt8](unsafeUninitializedCapacity: 65_536) { codes, codesFilled in
-                count = unsafe withRows(rows) { unsafe granary_row_decode($0, ordinal, components.baseAddress, codes.baseAddress, &shift) }
+        guard Int(ordinal) + 1 < rows.starts.count else { return nil }
+        let (from, to) = (rows.starts[Int(ordinal)], rows.starts[Int(ordinal) + 1])
+        guard from <= to else { return nil }
+        // An entry takes at least two bytes of its row.
+        let room = min(65_536, 4 * Int(to - from))
+        // SAFETY: both outputs have a place for each entry that the row has bytes for, and the kernel takes a
+        // row whose entries need more bytes for malformed; only what it filled is kept.
+        let components = unsafe [UInt32](unsafeUninitializedCapacity: room) { components, filled in
+            unsafe codes = [UInt8](unsafeUninitializedCapacity: room) { codes, codesFilled in
+                count = unsafe withRows(rows) {
+                    unsafe granary_row_decode($0, ordinal, components.baseAddress, codes.baseAddress, &shift)
+                }
                 codesFilled = max(0, count)
             }
             filled = max(0, count)
@@ -97,20 +113,22 @@ enum Kernels {
         return count < 0 ? nil : (components, codes, shift)
     }
 
-    /// Adds the documents of a posting block that `visited` does not know to it and to `fresh` from `count` on.
-    /// Returns their number, or nil for a malformed block.
+    /// Adds the documents of a posting block that `visited` does not know to it and to `fresh` from `count`
+    /// on. Returns their number, or nil for a malformed block.
     static func candidates(
-        ofBlock block: RawSpan, documents: UInt32, visited: inout [UInt32], into fresh: inout [UInt32], at count: Int
+        ofBlock block: RawSpan, documents: UInt32, visited: inout [UInt32], into fresh: inout [UInt32],
+        at count: Int
     ) -> Int? {
         guard visited.count.nonzeroBitCount == 1, fresh.count >= count + 255 else { return nil }
-        // SAFETY: the mask keeps slots below visited.count, a power of two; a block has at most 255 documents and
-        // there is room for them; the kernel stays inside the block's bytes.
+        // SAFETY: the mask keeps slots below visited.count, a power of two; a block has at most 255 documents
+        // and there is room for them; the kernel stays inside the block's bytes.
         let added = unsafe block.withUnsafeBytes { block in
             unsafe visited.withUnsafeMutableBufferPointer { visited in
                 unsafe fresh.withUnsafeMutableBufferPointer { fresh in
                     unsafe granary_block_candidates(
                         block.baseAddress?.assumingMemoryBound(to: UInt8.self), block.count, documents,
-                        visited.baseAddress, UInt32(visited.count - 1), fresh.baseAddress.map { unsafe $0 + count })
+                        visited.baseAddress, UInt32(visited.count - 1),
+                        fresh.baseAddress.map { unsafe $0 + count })
                 }
             }
         }
@@ -120,8 +138,11 @@ enum Kernels {
     /// The 32-bit words of a section. Empty when it is not aligned or has a broken word at its end.
     @_lifetime(copy bytes)
     static func words(_ bytes: RawSpan) -> Span<UInt32> {
-        // SAFETY: the cast needs whole words on their alignment; both are checked, and the empty span is neither.
-        let aligned = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0 }
+        // SAFETY: the cast needs whole words on their alignment; both are checked, and the empty span is
+        // neither.
+        let aligned = unsafe bytes.withUnsafeBytes {
+            UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0
+        }
         return Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
     }
 
@@ -129,7 +150,9 @@ enum Kernels {
     @_lifetime(copy bytes)
     static func floats(_ bytes: RawSpan) -> Span<Float> {
         // SAFETY: as above.
-        let aligned = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0 }
+        let aligned = unsafe bytes.withUnsafeBytes {
+            UInt(bitPattern: $0.baseAddress) % 4 == 0 && $0.count % 4 == 0
+        }
         return Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
     }
 
@@ -137,7 +160,9 @@ enum Kernels {
     @_lifetime(copy bytes)
     static func longs(_ bytes: RawSpan) -> Span<UInt64> {
         // SAFETY: as above.
-        let aligned = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 8 == 0 && $0.count % 8 == 0 }
+        let aligned = unsafe bytes.withUnsafeBytes {
+            UInt(bitPattern: $0.baseAddress) % 8 == 0 && $0.count % 8 == 0
+        }
         return Span(_bytes: aligned ? bytes : bytes.extracting(first: 0))
     }
 
@@ -153,14 +178,16 @@ enum Kernels {
             unsafe rows.starts.withUnsafeBufferPointer { starts in
                 var view = unsafe granary_rows(
                     rows: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), length: UInt64(bytes.count),
-                    starts: starts.baseAddress, count: UInt32(max(0, starts.count - 1)), components: components,
+                    starts: starts.baseAddress, count: UInt32(max(0, starts.count - 1)),
+                    components: components,
                     wide: wide ? 1 : 0, linear: linear ? 1 : 0)
                 return unsafe withUnsafePointer(to: &view) { unsafe body($0) }
             }
         }
     }
 
-    /// Calls `body` with the C form of rows, the rest of their weights and their steps, valid during the call.
+    /// Calls `body` with the C form of rows, the rest of their weights and their steps, valid during the
+    /// call.
     @unsafe static func withSource<Result>(
         _ rows: borrowing RowsView, _ fine: borrowing FineView, _ steps: Span<Float>,
         _ body: (granary_row_source) -> Result

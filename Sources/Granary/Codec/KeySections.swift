@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// The sections that hold the documents' keys: their bytes by ordinal, and a table sorted by hash that finds the ordinal
-/// of a key.
+/// The sections that hold the documents' keys: their bytes by ordinal, and a table sorted by hash that finds
+/// the ordinal of a key.
 enum KeySections {
     /// Writes the keys numbered `order` as those of the ordinals 0, 1, ….
     static func write(

@@ -1,6 +1,7 @@
 import GranaryStorage
 
-/// The payloads of a segment, mapped: compressed blocks, a directory of them, and a position in a block by ordinal.
+/// The payloads of a segment, mapped: compressed blocks, a directory of them, and a position in a block by
+/// ordinal.
 struct PayloadReader: Sendable {
     private let blocks: Section
     private let directory: Section
@@ -36,7 +37,8 @@ struct PayloadReader: Sendable {
             length <= raw - offset
         else {
             throw GranaryError(
-                .corrupt, "expected a payload inside its block, found bytes \(offset)..<\(offset + length) of \(raw)",
+                .corrupt,
+                "expected a payload inside its block, found bytes \(offset)..<\(offset + length) of \(raw)",
                 path: path, section: SectionID.payloadPositions.name)
         }
         let bytes = try Compression.decompress(

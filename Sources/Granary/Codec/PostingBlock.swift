@@ -1,7 +1,7 @@
 /// A posting block (`Formats/postings.md`): the ordinals of 1...255 documents, ascending.
 ///
-/// `u8 count | u8 width, 1...4 | u32 first ordinal | (count - 1) gaps of width bytes`, little-endian. The decoder is
-/// `Kernels.candidates(ofBlock:)`.
+/// `u8 count | u8 width, 1...4 | u32 first ordinal | (count - 1) gaps of width bytes`, little-endian. The
+/// decoder is `Kernels.candidates(ofBlock:)`.
 enum PostingBlock {
     /// Appends a block of ascending ordinals to `out`.
     static func encode(_ ordinals: [UInt32], into out: inout [UInt8]) {

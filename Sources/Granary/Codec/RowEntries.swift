@@ -17,7 +17,8 @@ struct RowEntries {
         }
         var found = [Float](repeating: 0, count: wanted.count)
         var places = found.mutableSpan
-        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &places) else { return nil }
+        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &places)
+        else { return nil }
         for (component, weight) in zip(wanted, found) where weight > 0 {
             components.append(component)
             weights.append(weight)

@@ -1,7 +1,8 @@
 import GranaryStorage
 
 /// A section of forward rows or of block summaries, as in `Formats/rows.md`: sparse vectors of segment-local
-/// components with an 8-bit code each. Nothing in it is trusted: the kernels check each row against its section.
+/// components with an 8-bit code each. Nothing in it is trusted: the kernels check each row against its
+/// section.
 struct RowsView: ~Escapable {
     /// The rows. At least 64 bytes behind them can be read.
     let bytes: RawSpan

@@ -31,6 +31,7 @@ extension SectionID {
     static let summaries = SectionID(rawValue: 36, name: "summaries")
     static let summaryStarts = SectionID(rawValue: 37, name: "summary starts")
     static let calibration = SectionID(rawValue: 38, name: "calibration")
+    static let listTables = SectionID(rawValue: 39, name: "list tables")
     // In `.dead`.
     static let dead = SectionID(rawValue: 48, name: "dead")
 }
@@ -101,8 +102,12 @@ struct SegmentFacts: Equatable {
         blocks = try reader.next(UInt32.self)
         entries = try reader.next(UInt64.self)
         postings = try reader.next(UInt64.self)
-        guard let weights = WeightType(rawValue: weights), let compression = PayloadCompression(rawValue: compression) else {
-            throw fail("expected a weight type of 1...3 and a compression of 0...2, found \(weights) and \(compression)")
+        guard let weights = WeightType(rawValue: weights),
+            let compression = PayloadCompression(rawValue: compression)
+        else {
+            throw fail(
+                "expected a weight type of 1...3 and a compression of 0...2, found \(weights) and \(compression)"
+            )
         }
         guard (wide == 1) == (components > 65_536), wide <= 1 else {
             throw fail("\(components) components do not go with a width of \(wide)")

@@ -24,7 +24,8 @@ struct Tombstones: Sendable {
         let bits = Kernels.longs(section.bytes)
         guard section.count == (documents + 63) / 64 * 8, bits.count * 8 == section.count else {
             throw GranaryError(
-                .corrupt, "expected bits for \(documents) documents, found \(section.count) bytes", path: file.path,
+                .corrupt, "expected bits for \(documents) documents, found \(section.count) bytes",
+                path: file.path,
                 section: SectionID.dead.name)
         }
         self.init(documents: documents)
@@ -34,7 +35,8 @@ struct Tombstones: Sendable {
         let beyond = documents % 64 == 0 ? 0 : (words.last ?? 0) >> UInt64(documents % 64)
         guard beyond == 0, count == expected else {
             throw GranaryError(
-                .corrupt, "expected \(expected) dead documents among \(documents), found \(count)", path: file.path,
+                .corrupt, "expected \(expected) dead documents among \(documents), found \(count)",
+                path: file.path,
                 section: SectionID.dead.name)
         }
     }

@@ -3,7 +3,8 @@ import Synchronization
 
 /// An index: one directory of immutable files and a manifest.
 ///
-/// One writer at a time, in any process; any number of readers, which take no lock and need no write permission.
+/// One writer at a time, in any process; any number of readers, which take no lock and need no write
+/// permission.
 public final class Index: Sendable {
     /// The directory.
     public let path: String
@@ -21,7 +22,8 @@ public final class Index: Sendable {
     /// Makes an empty index.
     ///
     /// - Parameter path: a directory that is absent (its parent exists) or empty.
-    /// - Throws: `alreadyExists` for a directory with anything in it, and errors of the file system; nothing is left.
+    /// - Throws: `alreadyExists` for a directory with anything in it, and errors of the file system; nothing
+    ///   is left.
     public static func create(
         at path: String, schema: Schema = Schema(), fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GranaryError) -> Index {
@@ -44,8 +46,8 @@ public final class Index: Sendable {
 
     /// Takes the index for writing.
     ///
-    /// - Throws: `locked` while another writer has it (the message names the holder), `invalidArgument` for options out
-    ///   of range, and what opening finds wrong.
+    /// - Throws: `locked` while another writer has it (the message names the holder), `invalidArgument` for
+    ///   options out of range, and what opening finds wrong.
     public func writer(_ options: WriterOptions = WriterOptions()) throws(GranaryError) -> IndexWriter {
         try options.validate()
         let directory = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
@@ -57,10 +59,11 @@ public final class Index: Sendable {
         }
     }
 
-    /// The newest committed generation. Segments that an earlier snapshot of this `Index` has open are shared.
+    /// The newest committed generation. Segments that an earlier snapshot of this `Index` has open are
+    /// shared.
     ///
-    /// - Throws: `corrupt`, `truncated`, `wrongFile`, … for a damaged, missing or foreign file: structure, lengths and
-    ///   root hashes are checked, checksums of data are not (see `Snapshot.verify`).
+    /// - Throws: `corrupt`, `truncated`, `wrongFile`, … for a damaged, missing or foreign file: structure,
+    ///   lengths and root hashes are checked, checksums of data are not (see `Snapshot.verify`).
     public func snapshot() throws(GranaryError) -> Snapshot {
         let known = newest.withLock { $0 }
         var generation: UInt64 = 0
@@ -73,7 +76,8 @@ public final class Index: Sendable {
                 newest.withLock { $0 = snapshot }
                 return snapshot
             } catch {
-                // A commit may have dropped a file between reading the manifest and opening it: then there is a newer one.
+                // A commit may have dropped a file between reading the manifest and opening it: then there is
+                // a newer one.
                 guard error.code == .notFound, manifest.generation > generation else { throw error }
                 generation = manifest.generation
             }
@@ -81,7 +85,8 @@ public final class Index: Sendable {
     }
 }
 
-/// The bytes of a schema in the manifest (`Formats/manifest.md`): `u8 weights | u8 payload compression | 6 zero bytes`.
+/// The bytes of a schema in the manifest (`Formats/manifest.md`): `u8 weights | u8 payload compression | 6
+/// zero bytes`.
 enum SchemaCodec {
     static let length = 8
 
@@ -91,11 +96,13 @@ enum SchemaCodec {
 
     /// - Throws: `unsupportedVersion` for a schema that a newer version wrote.
     static func decode(_ bytes: [UInt8], path: String) throws(GranaryError) -> Schema {
-        guard bytes.count == length, bytes[2...].allSatisfy({ $0 == 0 }), let weights = WeightType(rawValue: bytes[0]),
+        guard bytes.count == length, bytes[2...].allSatisfy({ $0 == 0 }),
+            let weights = WeightType(rawValue: bytes[0]),
             let compression = PayloadCompression(rawValue: bytes[1])
         else {
             throw GranaryError(
-                .unsupportedVersion, "expected a schema of this version, found \(bytes.count) bytes beginning \(bytes.prefix(8))",
+                .unsupportedVersion,
+                "expected a schema of this version, found \(bytes.count) bytes beginning \(bytes.prefix(8))",
                 path: path)
         }
         return Schema(weights: weights, payloadCompression: compression)

@@ -71,13 +71,15 @@ extension Snapshot {
                 IndexStatistics.SectionSize(
                     file: "\(file.record.kind)", section: section.id.name, bytes: section.count,
                     residentBytes: min(
-                        section.count, file.mapping.residentBytes(section.offset..<section.offset + section.count)))
+                        section.count,
+                        file.mapping.residentBytes(section.offset..<section.offset + section.count)))
             }
         }
         return IndexStatistics.Segment(
             id: segment.blocks.record.id.description, documents: segment.documentCount,
             dead: segment.documentCount - segment.liveCount, components: Int(segment.facts.components),
-            entries: segment.facts.entries, postings: segment.facts.postings, blocks: Int(segment.facts.blocks),
+            entries: segment.facts.entries, postings: segment.facts.postings,
+            blocks: Int(segment.facts.blocks),
             sections: sections)
     }
 }
@@ -93,9 +95,11 @@ public enum VerificationLevel: String, Sendable, CaseIterable {
 extension Snapshot {
     /// Checks the files of this generation.
     ///
-    /// - Throws: the first fault, with file, section and offset; `cancelled`. Complexity: reads everything once (full).
+    /// - Throws: the first fault, with file, section and offset; `cancelled`. Complexity: reads everything
+    ///   once (full).
     public func verify(
-        _ level: VerificationLevel, progress: (@Sendable (Progress) -> Void)? = nil, cancellation: Cancellation? = nil
+        _ level: VerificationLevel, progress: (@Sendable (Progress) -> Void)? = nil,
+        cancellation: Cancellation? = nil
     ) throws(GranaryError) {
         guard level == .full else { return }
         let report = BuildProgress(handler: progress, cancellation: cancellation)

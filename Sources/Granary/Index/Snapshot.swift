@@ -27,7 +27,8 @@ public final class Snapshot: Sendable {
             if let shared = known?.reader(of: record, in: manifest) {
                 segments.append(shared)
             } else {
-                segments.append(try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
+                segments.append(
+                    try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
             }
         }
         self.segments = segments
@@ -52,8 +53,10 @@ public final class Snapshot: Sendable {
 
     /// The best documents for a query: highest score first, ties by insertion.
     ///
-    /// A hit is a live document that shares a component with the query. Synchronous: page faults block the calling thread.
-    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged bytes.
+    /// A hit is a live document that shares a component with the query. Synchronous: page faults block the
+    /// calling thread.
+    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged
+    ///   bytes.
     public func search(_ query: Query) throws(GranaryError) -> [Hit] {
         var statistics = SearchStatistics()
         return try search(query, statistics: &statistics)
@@ -80,7 +83,8 @@ public final class Snapshot: Sendable {
 
     /// As `search(_:)`, on the engine's own threads: page faults never block Swift's cooperative pool.
     public func search(_ query: Query) async throws(GranaryError) -> [Hit] {
-        let result = await withCheckedContinuation { (done: CheckedContinuation<Result<[Hit], GranaryError>, Never>) in
+        let result = await withCheckedContinuation {
+            (done: CheckedContinuation<Result<[Hit], GranaryError>, Never>) in
             Self.queue.async {
                 done.resume(returning: Result { () throws(GranaryError) in try self.searchNow(query) })
             }
@@ -112,7 +116,8 @@ public final class Snapshot: Sendable {
 
     // MARK: Documents
 
-    /// The scores of given documents, in their order; nil where there is no such document. Not sharing a component gives 0.
+    /// The scores of given documents, in their order; nil where there is no such document. Not sharing a
+    /// component gives 0.
     ///
     /// - Throws: `invalidArgument` for an id that cannot be one, `corrupt` for damaged bytes.
     public func score(_ query: SparseVector, ids: [DocumentKey]) throws(GranaryError) -> [Float?] {
@@ -149,7 +154,8 @@ public final class Snapshot: Sendable {
             weights[position] = weight
             terms.append(
                 Explanation.Term(
-                    component: component, token: segment.names.token(local), queryWeight: resolved.weights[position],
+                    component: component, token: segment.names.token(local),
+                    queryWeight: resolved.weights[position],
                     weight: weight, product: resolved.weights[position] * weight))
         }
         return Explanation(score: resolved.score(weights), terms: terms)
@@ -176,7 +182,9 @@ public final class Snapshot: Sendable {
     /// Memory: 4 bytes a document of one segment at a time.
     public func forEachDocument(_ body: (Document) throws(GranaryError) -> Void) throws(GranaryError) {
         for segment in segments.sorted(by: { $0.firstSequence < $1.firstSequence }) {
-            let order = (0..<UInt32(segment.documentCount)).sorted { segment.sequence($0) < segment.sequence($1) }
+            let order = (0..<UInt32(segment.documentCount)).sorted {
+                segment.sequence($0) < segment.sequence($1)
+            }
             for ordinal in order where segment.dead?.contains(ordinal) != true {
                 try body(try document(segment, ordinal))
             }
@@ -189,7 +197,9 @@ public final class Snapshot: Sendable {
         if segment.names.hasTokens {
             var tokens: [(String, Float)] = []
             for (local, weight) in zip(entries.components, entries.weights) {
-                guard let token = segment.names.token(local) else { throw segment.malformed(.tokens, at: Int(local)) }
+                guard let token = segment.names.token(local) else {
+                    throw segment.malformed(.tokens, at: Int(local))
+                }
                 tokens.append((token, weight))
             }
             vector = SparseVector(storedTokens: tokens)
@@ -222,19 +232,32 @@ public final class Snapshot: Sendable {
     /// A query by ascending component; what no segment knows is left out.
     func resolve(_ vector: SparseVector) -> ResolvedQuery {
         switch vector.entries {
-        case .components(let components, let weights): return ResolvedQuery(components: components, weights: weights)
+        case .components(let components, let weights):
+            return ResolvedQuery(components: components, weights: weights)
         case .tokens(let tokens, let weights):
             var pairs: [(component: UInt32, weight: Float)] = []
             for (token, weight) in zip(tokens, weights) {
                 if let component = component(token) { pairs.append((component, weight)) }
             }
             pairs.sort { $0.component < $1.component }
-            return ResolvedQuery(components: pairs.map(\.component), weights: pairs.map(\.weight))
+            // Two spellings of a number ("7", "07") are one component, whose weights are added.
+            var (components, weights): ([UInt32], [Float]) = ([], [])
+            for (component, weight) in pairs {
+                if components.last == component {
+                    weights[weights.count - 1] = min(
+                        weights[weights.count - 1] + weight, SparseVector.maximumWeight)
+                } else {
+                    components.append(component)
+                    weights.append(weight)
+                }
+            }
+            return ResolvedQuery(components: components, weights: weights)
         }
     }
 
     private func component(_ token: String) -> UInt32? {
-        for segment in segments {
+        // A segment of empty vectors does not know whether the index names its components.
+        for segment in segments where segment.facts.components > 0 {
             if !segment.names.hasTokens { return UInt32(token) }
             if let local = segment.names.local(ofToken: token) { return segment.names.component(local) }
         }

@@ -1,7 +1,7 @@
 /// How a writer works.
 public struct WriterOptions: Sendable {
-    /// Memory for documents that are not yet in a segment, in bytes; at least 16 MiB. A segment is finished when it is
-    /// reached. Finishing adds up to 64 MiB for each thread.
+    /// Memory for documents that are not yet in a segment, in bytes; at least 16 MiB. A segment is finished
+    /// when it is reached. Finishing adds up to 64 MiB for each thread.
     public var memoryBytes: Int
     /// Threads that build a segment; at least 1.
     public var threads: Int
@@ -9,8 +9,8 @@ public struct WriterOptions: Sendable {
     public var segmentDocuments: Int
     /// How segments are built.
     public var build: BuildOptions
-    /// Names the components 0, 1, … of an index without documents. Nil: documents with tokens get components in order of
-    /// appearance, documents with components have no tokens.
+    /// Names the components 0, 1, … of an index without documents. Nil: documents with tokens get components
+    /// in order of appearance, documents with components have no tokens.
     public var vocabulary: [String]?
     /// Called now and then during long work, from the writing thread or a building one.
     public var progress: (@Sendable (Progress) -> Void)?
@@ -35,7 +35,8 @@ public struct WriterOptions: Sendable {
     /// - Throws: `invalidArgument`.
     func validate() throws(GranaryError) {
         guard memoryBytes >= 16 << 20 else {
-            throw GranaryError(.invalidArgument, "expected at least 16 MiB of memory, found \(memoryBytes) bytes")
+            throw GranaryError(
+                .invalidArgument, "expected at least 16 MiB of memory, found \(memoryBytes) bytes")
         }
         guard threads >= 1, segmentDocuments >= 1 else {
             throw GranaryError(.invalidArgument, "expected at least one thread and one document a segment")

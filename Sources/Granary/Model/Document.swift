@@ -1,4 +1,5 @@
-/// The caller's name of a document: a string of 1 to 255 UTF-8 bytes, or a number. `"7"` and `7` are two documents.
+/// The caller's name of a document: a string of 1 to 255 UTF-8 bytes, or a number. `"7"` and `7` are two
+/// documents.
 public enum DocumentKey: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     CustomStringConvertible
 {

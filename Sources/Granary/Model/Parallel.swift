@@ -6,8 +6,8 @@ enum Parallel {
     /// The cores of this machine.
     static let coreCount = Processor.coreCount
 
-    /// Calls `body` once for each number below `count`, in ascending order of start, on up to `threads` threads; each
-    /// thread has a state of its own. The first error stops the rest and is thrown.
+    /// Calls `body` once for each number below `count`, in ascending order of start, on up to `threads`
+    /// threads; each thread has a state of its own. The first error stops the rest and is thrown.
     static func forEach<State>(
         count: Int, threads: Int, state makeState: @Sendable () throws(GranaryError) -> State,
         body: @Sendable (inout State, Int) throws(GranaryError) -> Void
@@ -28,7 +28,11 @@ enum Parallel {
             }
         }
         let workers = max(1, min(threads, count))
-        if workers == 1 { work() } else { DispatchQueue.concurrentPerform(iterations: workers) { _ in work() } }
+        if workers == 1 {
+            work()
+        } else {
+            DispatchQueue.concurrentPerform(iterations: workers) { _ in work() }
+        }
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
@@ -38,7 +42,8 @@ enum Parallel {
         body: @Sendable (inout State, Int) throws(GranaryError) -> Result
     ) throws(GranaryError) -> [Result] {
         let results = Mutex([Result?](repeating: nil, count: count))
-        try forEach(count: count, threads: threads, state: makeState) { (state, number) throws(GranaryError) in
+        try forEach(count: count, threads: threads, state: makeState) {
+            (state, number) throws(GranaryError) in
             let result = try body(&state, number)
             results.withLock { $0[number] = result }
         }

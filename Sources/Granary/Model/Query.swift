@@ -42,8 +42,8 @@ public struct Query: Sendable, Equatable {
 
 /// The knobs of an approximate search. Most users ask for a recall instead and let calibration choose them.
 public struct SearchSettings: Sendable, Equatable {
-    /// The share, 0...1, of the query's possible mass (Σ query weight × largest weight of the list) that the posting
-    /// lists chosen must cover. More lists find more; 1 takes every list of the query.
+    /// The share, 0...1, of the query's possible mass (Σ query weight × largest weight of the list) that the
+    /// posting lists chosen must cover. More lists find more; 1 takes every list of the query.
     public var listMass: Double
     /// A block is opened while its summary's score is at least this factor times the k-th best score so far.
     /// Smaller opens more blocks; 0 opens all.

@@ -1,4 +1,5 @@
-/// How the weights of forward rows are stored. The scores that a search returns are those of the stored weights.
+/// How the weights of forward rows are stored. The scores that a search returns are those of the stored
+/// weights.
 public enum WeightType: UInt8, Sendable, CaseIterable {
     /// IEEE 754 half precision, rounded to nearest even: 2 bytes a weight.
     case float16 = 1

@@ -1,7 +1,7 @@
 /// A sparse vector: components (or tokens) with positive weights, in ascending order, each at most once.
 ///
-/// Components are numbers of the caller's vocabulary; tokens are its words, which an index turns into components.
-/// One vector uses one of the two. Source: the output of a learned sparse encoder such as SPLADE.
+/// Components are numbers of the caller's vocabulary; tokens are its words, which an index turns into
+/// components. One vector uses one of the two. Source: the output of a learned sparse encoder such as SPLADE.
 public struct SparseVector: Sendable, Hashable {
     /// What to do with a component that appears twice in one vector.
     public enum Duplicates: String, Sendable, CaseIterable {
@@ -37,8 +37,9 @@ public struct SparseVector: Sendable, Hashable {
 
     /// Makes a vector of numbered components, in any order. Zero weights are dropped.
     ///
-    /// - Throws: `invalidWeight` for a weight that is not in 0...65504, `duplicateComponent`, `invalidArgument`
-    ///   when the two arrays differ in length. Complexity: O(n log n), O(n) when already in order.
+    /// - Throws: `invalidWeight` for a weight that is not in 0...65504, `duplicateComponent`,
+    ///   `invalidArgument` when the two arrays differ in length. Complexity: O(n log n), O(n) when already in
+    ///   order.
     public init(
         components: [UInt32], weights: [Float], duplicates: Duplicates = .reject
     ) throws(GranaryError) {
@@ -51,7 +52,8 @@ public struct SparseVector: Sendable, Hashable {
     /// - Throws: as `init(components:weights:duplicates:)`.
     public init(tokens: [(String, Float)], duplicates: Duplicates = .reject) throws(GranaryError) {
         let (keys, values) = try Self.normalised(
-            tokens.map(\.0), tokens.map(\.1), duplicates, before: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+            tokens.map(\.0), tokens.map(\.1), duplicates,
+            before: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
         entries = .tokens(keys, values)
     }
 
@@ -74,30 +76,38 @@ public struct SparseVector: Sendable, Hashable {
     }
 
     /// Checks weights, sorts by key, settles duplicates and drops zeros.
-    private static func normalised<Key: Equatable>(
+    ///
+    /// Keys are equal when neither stands before the other: tokens differ when their bytes do, whereas `==` of
+    /// strings takes two forms of one letter for the same.
+    private static func normalised<Key>(
         _ keys: [Key], _ weights: [Float], _ duplicates: Duplicates, before: (Key, Key) -> Bool
     ) throws(GranaryError) -> ([Key], [Float]) {
         guard keys.count == weights.count else {
-            throw GranaryError(.invalidArgument, "expected as many weights as components, found \(weights.count) for \(keys.count)")
+            throw GranaryError(
+                .invalidArgument,
+                "expected as many weights as components, found \(weights.count) for \(keys.count)")
         }
         var sorted = true
         for position in keys.indices {
             let weight = weights[position]
             guard weight >= 0, weight <= maximumWeight else {
                 throw GranaryError(
-                    .invalidWeight, "expected a weight from 0 to 65504, found \(weight) for component \(keys[position])")
+                    .invalidWeight,
+                    "expected a weight from 0 to 65504, found \(weight) for component \(keys[position])")
             }
             if weight == 0 || (position > 0 && !before(keys[position - 1], keys[position])) { sorted = false }
         }
         if sorted { return (keys, weights) }
-        let order = keys.indices.sorted { before(keys[$0], keys[$1]) || (keys[$0] == keys[$1] && $0 < $1) }
+        let order = keys.indices.sorted {
+            before(keys[$0], keys[$1]) || (!before(keys[$1], keys[$0]) && $0 < $1)
+        }
         var outKeys: [Key] = []
         var outWeights: [Float] = []
         outKeys.reserveCapacity(keys.count)
         outWeights.reserveCapacity(keys.count)
         for position in order {
             let (key, weight) = (keys[position], weights[position])
-            guard let last = outKeys.last, last == key else {
+            guard let last = outKeys.last, !before(last, key) else {
                 outKeys.append(key)
                 outWeights.append(weight)
                 continue

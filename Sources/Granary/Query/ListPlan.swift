@@ -1,9 +1,10 @@
 import GranaryStorage
 
-/// Which posting lists a query reads: the strongest by possible mass (query weight × largest weight of the list).
+/// Which posting lists a query reads: the strongest by possible mass (query weight × largest weight of the
+/// list).
 struct ListPlan {
-    /// The blocks of each chosen list.
-    private(set) var lists: [Range<UInt32>] = []
+    /// The blocks and the summary tables of each chosen list.
+    private(set) var lists: [(blocks: Range<UInt32>, tables: Range<Int>)] = []
     /// Whether the chosen lists hold every document that shares a component with the query.
     private(set) var isExhaustive = true
 
@@ -27,14 +28,14 @@ struct ListPlan {
             covered += mass
             let list = try segment.list(local)
             if !segment.isComplete(local) { isExhaustive = false }
-            if !list.isEmpty { lists.append(list) }
+            if !list.isEmpty { lists.append((list, try segment.tables(local))) }
         }
     }
 }
 
 extension SearchScratch {
-    /// Puts `blocks` into `ordered` by descending estimate, in buckets of 1/1024 of the largest: near enough, and a
-    /// tenth of the cost of sorting.
+    /// Puts `blocks` into `ordered` by descending estimate, in buckets of 1/1024 of the largest: near enough,
+    /// and a tenth of the cost of sorting.
     mutating func orderBlocks(largest: Float) {
         ordered.removeAll(keepingCapacity: true)
         if blocks.isEmpty { return }

@@ -7,8 +7,9 @@ struct ResolvedQuery: Sendable {
 
     /// The score of stored weights at the query's components: the definition of a score.
     ///
-    /// Products are rounded to float32 and added in float32 in ascending order of component. Components that the document
-    /// lacks have weight 0 and change nothing, so every path and every segment gives the same bits.
+    /// Products are rounded to float32 and added in float32 in ascending order of component. Components that
+    /// the document lacks have weight 0 and change nothing, so every path and every segment gives the same
+    /// bits.
     func score(_ stored: [Float]) -> Float {
         var sum: Float = 0
         for position in weights.indices { sum += weights[position] * stored[position] }

@@ -13,6 +13,8 @@ struct SearchScratch: Sendable {
     var candidates = [UInt32](repeating: 0, count: 512)
     /// Scores of candidates, of a range of rows, or of a range of summaries.
     var scores = [Float](repeating: 0, count: 1024)
+    /// Where summary tables have the query's components.
+    var found: [UInt32] = []
     /// Blocks with their estimates, as found and then in descending order.
     var blocks: [(estimate: Float, block: UInt32)] = []
     var ordered: [(estimate: Float, block: UInt32)] = []
@@ -52,7 +54,9 @@ final class ScratchPool: Sendable {
     private let free = Mutex<[SearchScratch]>([])
 
     /// Calls `body` with scratch memory of its own.
-    func with<Result>(_ body: (inout SearchScratch) throws(GranaryError) -> Result) throws(GranaryError) -> Result {
+    func with<Result>(_ body: (inout SearchScratch) throws(GranaryError) -> Result) throws(GranaryError)
+        -> Result
+    {
         var scratch = free.withLock { $0.popLast() } ?? SearchScratch()
         defer { free.withLock { $0.append(scratch) } }
         return try body(&scratch)

@@ -1,10 +1,10 @@
 import GranaryStorage
 
-/// The search of one segment. Light scores come from the 8-bit codes of rows and summaries; the documents that may be
-/// among the best k are then scored by their full weights.
+/// The search of one segment. Light scores come from the 8-bit codes of rows and summaries; the documents
+/// that may be among the best k are then scored by their full weights.
 ///
-/// Source: Seismic (SIGIR 2024) for blocks, summaries and forward rows; ours: lists chosen by mass, blocks best first
-/// over all lists with a true stop, rows scored in groups after touching them all.
+/// Source: Seismic (SIGIR 2024) for blocks, summaries and forward rows; ours: lists chosen by mass, blocks
+/// best first over all lists with a true stop, rows scored in groups after touching them all.
 struct SegmentSearch: ~Escapable {
     private let segment: SegmentReader
     private let number: Int32
@@ -15,8 +15,9 @@ struct SegmentSearch: ~Escapable {
     private let steps: Span<Float>
     private let postings: RawSpan
 
-    /// Documents whose light score is below this share of the k-th best light score are not scored in full. Codes round
-    /// down by up to 1/9, much the same for all documents; measured in `Tools/granary-bench/RESULTS.md`.
+    /// Documents whose light score is below this share of the k-th best light score are not scored in full.
+    /// Codes round down by up to 1/9, much the same for all documents; measured in
+    /// `Tools/granary-bench/RESULTS.md`.
     private static let finalistShare: Float = 0.96
     /// Documents scored at a time.
     private static let batch = 64
@@ -39,15 +40,22 @@ struct SegmentSearch: ~Escapable {
     ///
     /// Complexity: O(non-zeros of the segment), in order of the file.
     func searchExactly(
-        least: Float, into top: inout TopK, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+        least: Float, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         if query.locals.isEmpty { return }
         fillTables(&scratch)
         defer { clearTables(&scratch) }
-        // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal); sums in
-        // another order differ by less than 1e-4.
+        // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal);
+        // sums in another order differ by less than 1e-4.
         let factor: Float = rows.isLinear ? 1.0001 : 1.1252
-        let slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
+        var slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
+        // Products near the smallest floats lose digits: then an absolute error counts beside the relative
+        // one.
+        let factors = query.locals.indices.map {
+            query.weights[$0] * (rows.isLinear ? steps[Int(query.locals[$0])] : 1)
+        }
+        if !factors.allSatisfy({ $0 >= 0x1p-60 }) { slack += 0x1p-100 }
         let total = UInt32(segment.documentCount)
         var first: UInt32 = 0
         while first < total {
@@ -72,13 +80,16 @@ struct SegmentSearch: ~Escapable {
 
     /// Scores a document in full and enters it.
     private func push(
-        _ ordinal: UInt32, into top: inout TopK, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+        _ ordinal: UInt32, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         if segment.dead?.contains(ordinal) == true { return }
         statistics.exactRows += 1
         let score = try score(ordinal, &scratch)
         if score > 0 {
-            top.push(TopK.Entry(score: score, sequence: segment.sequence(ordinal), segment: number, ordinal: ordinal))
+            top.push(
+                TopK.Entry(
+                    score: score, sequence: segment.sequence(ordinal), segment: number, ordinal: ordinal))
         }
     }
 
@@ -92,10 +103,13 @@ struct SegmentSearch: ~Escapable {
             scratch.queryWeights = [Float](repeating: 0, count: 2 * resolved.weights.count)
         }
         var found = scratch.localWeights.mutableSpan
-        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: query.locals.span, into: &found) else {
+        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: query.locals.span, into: &found)
+        else {
             throw segment.malformed(.rows, at: Int(ordinal))
         }
-        for position in 0..<count { scratch.queryWeights[query.positions[position]] = scratch.localWeights[position] }
+        for position in 0..<count {
+            scratch.queryWeights[query.positions[position]] = scratch.localWeights[position]
+        }
         let score = resolved.score(scratch.queryWeights)
         for position in query.positions { scratch.queryWeights[position] = 0 }
         return score
@@ -105,7 +119,8 @@ struct SegmentSearch: ~Escapable {
 
     /// Enters the best documents found through the blocks that `settings` choose.
     ///
-    /// - Returns: whether every document that shares a component with the query was reached, provided `top` is not full.
+    /// - Returns: whether every document that shares a component with the query was reached, provided `top`
+    ///   is not full.
     func search(
         k: Int, settings: SearchSettings, into top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
@@ -122,24 +137,33 @@ struct SegmentSearch: ~Escapable {
         return plan.isExhaustive
     }
 
-    /// Scores the summaries of the chosen lists; the blocks that have any score are in `scratch.ordered`, best first.
+    /// Scores the summaries of the chosen lists; the blocks that have any score are in `scratch.ordered`,
+    /// best first.
     private func estimateBlocks(
         _ plan: ListPlan, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         scratch.blocks.removeAll(keepingCapacity: true)
+        if scratch.found.count < query.locals.count {
+            scratch.found = [UInt32](repeating: 0, count: 2 * query.locals.count)
+        }
         let summaries = segment.summaries
         var largest: Float = 0
         for list in plan.lists {
-            if scratch.scores.count < list.count { scratch.scores = [Float](repeating: 0, count: 2 * list.count) }
-            if Kernels.score(summaries, table: scratch.logTable, range: list, into: &scratch.scores) > 0 {
-                throw segment.malformed(.summaries, at: Int(list.lowerBound))
+            var next = list.blocks.lowerBound
+            for table in list.tables {
+                guard
+                    let count = summaries.estimate(
+                        table, components: query.locals, weights: query.weights, found: &scratch.found,
+                        into: &scratch.scores), count <= list.blocks.upperBound - next
+                else { throw segment.malformed(.summaries, at: table) }
+                for position in 0..<count {
+                    let estimate = scratch.scores[position]
+                    if estimate > 0 { scratch.blocks.append((estimate, next + UInt32(position))) }
+                    largest = max(largest, estimate)
+                }
+                next += UInt32(count)
             }
-            for position in 0..<list.count {
-                let estimate = scratch.scores[position]
-                if estimate > 0 { scratch.blocks.append((estimate, list.lowerBound + UInt32(position))) }
-                largest = max(largest, estimate)
-            }
-            statistics.summaries += list.count
+            statistics.summaries += list.blocks.count
         }
         statistics.lists += plan.lists.count
         scratch.orderBlocks(largest: largest)
@@ -175,7 +199,8 @@ struct SegmentSearch: ~Escapable {
     }
 
     private func scoreCandidates(
-        _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+        _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         let table = rows.isLinear ? scratch.linearTable : scratch.logTable
         let ordinals = scratch.candidates

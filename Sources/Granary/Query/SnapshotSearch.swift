@@ -18,10 +18,13 @@ struct SnapshotSearch {
                 throw GranaryError(.invalidArgument, "expected a recall above 0 and up to 1, found \(recall)")
             }
         case .settings(let settings):
-            guard (0...1).contains(settings.listMass), settings.blockFactor >= 0, settings.blockFactor.isFinite else {
+            guard (0...1).contains(settings.listMass), settings.blockFactor >= 0,
+                settings.blockFactor.isFinite
+            else {
                 throw GranaryError(
                     .invalidArgument,
-                    "expected a list mass of 0...1 and a block factor of at least 0, found \(settings.listMass) and \(settings.blockFactor)")
+                    "expected a list mass of 0...1 and a block factor of at least 0, found \(settings.listMass) and \(settings.blockFactor)"
+                )
             }
         }
     }
@@ -37,7 +40,9 @@ struct SnapshotSearch {
         var top = TopK(k)
         var isExhaustive = true
         // The largest first: what it finds spares work in the others.
-        let order = segments.indices.sorted { (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0) }
+        let order = segments.indices.sorted {
+            (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0)
+        }
         for number in order {
             let segment = segments[number]
             let search = SegmentSearch(segment, number: number, resolved)

@@ -1,7 +1,8 @@
 import GranaryStorage
 
 extension SegmentReader {
-    /// Checks what checksums cannot: that rows, blocks, keys and payloads say what they may say and agree with each other.
+    /// Checks what checksums cannot: that rows, blocks, keys and payloads say what they may say and agree
+    /// with each other.
     ///
     /// - Throws: `corrupt` naming section and element; `cancelled`. Complexity: reads the segment once.
     func verifyContents(_ progress: BuildProgress) throws(GranaryError) {
@@ -11,8 +12,11 @@ extension SegmentReader {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
             total += UInt64(entries.components.count)
-            let insertion = Int(sequence(ordinal) - firstSequence)
-            guard insertion < documentCount, !seen[insertion] else { throw malformed(.insertions, at: Int(ordinal)) }
+            // Sequence numbers wrap around in a manifest that no writer makes.
+            let insertion = Int(sequence(ordinal) &- firstSequence)
+            guard insertion < documentCount, !seen[insertion] else {
+                throw malformed(.insertions, at: Int(ordinal))
+            }
             seen[insertion] = true
             let key = try key(ordinal).encoded()
             guard keys.ordinals(of: key, hash: KeyHash(key)).contains(ordinal) else {
@@ -51,18 +55,26 @@ extension SegmentReader {
                 let range = try postingRange(block)
                 guard
                     let count = Kernels.candidates(
-                        ofBlock: postings.extracting(range), documents: facts.documents, visited: &visited, into: &fresh,
+                        ofBlock: postings.extracting(range), documents: facts.documents, visited: &visited,
+                        into: &fresh,
                         at: 0)
                 else { throw malformed(.postings, at: Int(block)) }
                 for ordinal in fresh[..<count] {
-                    guard try entries(ordinal).components.contains(local) else { throw malformed(.postings, at: Int(block)) }
+                    guard try entries(ordinal).components.contains(local) else {
+                        throw malformed(.postings, at: Int(block))
+                    }
                 }
                 postingCount += UInt64(count)
-                guard let summary = Kernels.decode(summaries, ordinal: block),
-                    summary.components.allSatisfy({ $0 < facts.components })
-                else { throw malformed(.summaries, at: Int(block)) }
             }
+            var summarised = 0
+            for table in try tables(local) {
+                guard let count = summaries.check(table) else { throw malformed(.summaries, at: table) }
+                summarised += count
+            }
+            guard summarised == blocks.count else { throw malformed(.listTables, at: Int(local)) }
         }
-        guard next == facts.blocks, postingCount == facts.postings else { throw malformed(.lists, at: Int(facts.components)) }
+        guard next == facts.blocks, postingCount == facts.postings else {
+            throw malformed(.lists, at: Int(facts.components))
+        }
     }
 }

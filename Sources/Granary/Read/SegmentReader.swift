@@ -27,15 +27,19 @@ struct SegmentReader: Sendable {
     private let blockStarts: Section
     private let summariesSection: Section
     private let summaryStarts: Section
+    private let listTables: Section
 
     /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for.
-    init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError) {
+    init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError)
+    {
         self.blocks = blocks
         self.summary = summary
         self.dead = dead
         self.firstSequence = firstSequence
         facts = try SegmentFacts(try blocks.section(.segment).bytes, path: blocks.path)
-        let (documents, components, blockCount) = (Int(facts.documents), Int(facts.components), Int(facts.blocks))
+        let (documents, components, blockCount) = (
+            Int(facts.documents), Int(facts.components), Int(facts.blocks)
+        )
         names = try ComponentNames(blocks, count: components)
         keys = try KeyTable(blocks, documents: documents)
         payloads = try PayloadReader(blocks, documents: documents, compression: facts.payloadCompression)
@@ -56,7 +60,13 @@ struct SegmentReader: Sendable {
         }
         blockStarts = try summary.section(.blockStarts, words: blockCount + 1)
         summariesSection = try summary.section(.summaries)
-        summaryStarts = try summary.section(.summaryStarts, words: blockCount + 1)
+        summaryStarts = try summary.section(.summaryStarts)
+        guard summaryStarts.count >= 4, summaryStarts.count % 4 == 0 else {
+            throw GranaryError(
+                .corrupt, "expected a word for each table and one more, found \(summaryStarts.count) bytes",
+                path: summary.path, section: SectionID.summaryStarts.name)
+        }
+        listTables = try summary.section(.listTables, words: components + 1)
         calibration = try Calibration(summary.sectionIfPresent(.calibration), path: summary.path)
         for section in [rowsSection, fineSection, postingsSection] { section.advise(.random) }
     }
@@ -72,7 +82,8 @@ struct SegmentReader: Sendable {
     var rows: RowsView {
         @_lifetime(borrow self) get {
             RowsView(
-                bytes: rowsSection.bytes, starts: Kernels.words(rowStarts.bytes), components: facts.components,
+                bytes: rowsSection.bytes, starts: Kernels.words(rowStarts.bytes),
+                components: facts.components,
                 isWide: facts.isWide, isLinear: facts.weights == .uint8)
         }
     }
@@ -80,7 +91,8 @@ struct SegmentReader: Sendable {
     var fine: FineView {
         @_lifetime(borrow self) get {
             FineView(
-                bytes: fineSection.bytes, starts: Kernels.words(fineStarts.bytes), width: facts.weights.fineWidth)
+                bytes: fineSection.bytes, starts: Kernels.words(fineStarts.bytes),
+                width: facts.weights.fineWidth)
         }
     }
     /// By local component: the weight of code 1 (uint8; otherwise empty).
@@ -89,13 +101,27 @@ struct SegmentReader: Sendable {
             Kernels.floats(stepsSection.bytes)
         }
     }
-    /// The block summaries.
-    var summaries: RowsView {
+    /// The step of a component (uint8), if the segment has it.
+    func step(of component: UInt32) -> Float? {
+        guard let local = names.local(of: component), Int(local) < steps.count else { return nil }
+        let step = steps[Int(local)]
+        return step.isNormal && step > 0 ? step : nil
+    }
+    /// The block summaries, in tables.
+    var summaries: SummariesView {
         @_lifetime(borrow self) get {
-            RowsView(
-                bytes: summariesSection.bytes, starts: Kernels.words(summaryStarts.bytes), components: facts.components,
-                isWide: facts.isWide, isLinear: false)
+            SummariesView(
+                bytes: summariesSection.bytes, starts: Kernels.words(summaryStarts.bytes),
+                components: facts.components, isWide: facts.isWide)
         }
+    }
+
+    /// The summary tables of a component's list.
+    func tables(_ local: UInt32) throws(GranaryError) -> Range<Int> {
+        let starts = Kernels.words(listTables.bytes)
+        let (from, to) = (Int(starts[Int(local)]), Int(starts[Int(local) + 1]))
+        guard from <= to, to < summaryStarts.count / 4 else { throw malformed(.listTables, at: Int(local)) }
+        return from..<to
     }
 
     /// The blocks of a component's list.
@@ -104,7 +130,8 @@ struct SegmentReader: Sendable {
         let (from, to) = (starts[Int(local)], starts[Int(local) + 1])
         guard from <= to, to <= facts.blocks else {
             throw GranaryError(
-                .corrupt, "expected ascending blocks up to \(facts.blocks), found \(from) and \(to)", path: summary.path,
+                .corrupt, "expected ascending blocks up to \(facts.blocks), found \(from) and \(to)",
+                path: summary.path,
                 section: SectionID.lists.name, byteOffset: UInt64(local) * 4)
         }
         return from..<to
@@ -161,7 +188,8 @@ struct SegmentReader: Sendable {
     /// The error of bytes that no writer makes.
     func malformed(_ section: SectionID, at position: Int) -> GranaryError {
         GranaryError(
-            .corrupt, "expected what a writer makes, found malformed bytes at element \(position)", path: blocks.path,
+            .corrupt, "expected what a writer makes, found malformed bytes at element \(position)",
+            path: blocks.path,
             section: section.name)
     }
 }

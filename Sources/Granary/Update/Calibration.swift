@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached it on
-/// documents used as queries. Stored in the segment; see `Formats/segment.md`.
+/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached
+/// it on documents used as queries. Stored in the segment; see `Formats/segment.md`.
 struct Calibration: Sendable {
     /// One recall and the settings that reached it.
     struct Row: Sendable, Equatable {
@@ -15,7 +15,9 @@ struct Calibration: Sendable {
     private(set) var rows: [Row]
 
     /// Recalls that are calibrated.
-    static let recalls: [Float] = [0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998]
+    static let recalls: [Float] = [
+        0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998,
+    ]
     /// Used where nothing has been measured.
     static let defaults: [Row] = [
         Row(recall: 0.9, settings: SearchSettings(listMass: 0.6, blockFactor: 0.9), measured: 0),
@@ -44,16 +46,19 @@ struct Calibration: Sendable {
             let mass = Float(bitPattern: try reader.next(UInt32.self))
             let factor = Float(bitPattern: try reader.next(UInt32.self))
             let measured = Float(bitPattern: try reader.next(UInt32.self))
-            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass), (0...10).contains(factor),
+            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass),
+                (0...10).contains(factor),
                 (0...1).contains(measured)
             else {
                 throw GranaryError(
-                    .corrupt, "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
+                    .corrupt,
+                    "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
                     path: path, section: section.id.name)
             }
             rows.append(
                 Row(
-                    recall: recall, settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
+                    recall: recall,
+                    settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
                     measured: measured))
         }
     }
@@ -78,9 +83,10 @@ struct Calibration: Sendable {
 
     // MARK: Measuring
 
-    /// Measures a segment: queries made of documents chosen at random (some of their components, with other weights) are
-    /// searched exactly and with
-    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is kept.
+    /// Measures a segment: queries made of documents chosen at random (some of their components, with other
+    /// weights) are searched exactly and with
+    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is
+    /// kept.
     ///
     /// Costs are counts, not times: the same segment always gets the same table.
     static func measure(
@@ -95,14 +101,17 @@ struct Calibration: Sendable {
                 try progress.report(.calibrating, UInt64(number), UInt64(queries.count))
                 return try outcomes(queries[number], segment, grid, &scratch)
             })
-        var (recall, cost) = ([Double](repeating: 0, count: grid.count), [Double](repeating: 0, count: grid.count))
+        var (recall, cost) = (
+            [Double](repeating: 0, count: grid.count), [Double](repeating: 0, count: grid.count)
+        )
         for outcome in measured {
             for setting in grid.indices {
                 recall[setting] += outcome[setting].recall / Double(measured.count)
                 cost[setting] += outcome[setting].cost
             }
         }
-        // Asked for r, what is promised is r on queries never seen: a margin of one standard error of the sample.
+        // Asked for r, what is promised is r on queries never seen: a margin of one standard error of the
+        // sample.
         let samples = Double(max(1, measured.count * k))
         var rows: [Row] = []
         for target in recalls {
@@ -119,7 +128,9 @@ struct Calibration: Sendable {
         var query: ResolvedQuery
     }
 
-    private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError) -> [Sample] {
+    private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError)
+        -> [Sample]
+    {
         var generator = SplitMix64(state: options.seed)
         var samples: [Sample] = []
         var tries = 0
@@ -132,8 +143,9 @@ struct Calibration: Sendable {
             let strongest = entries.weights.indices.sorted {
                 (entries.weights[$0], entries.components[$1]) > (entries.weights[$1], entries.components[$0])
             }
-            // A query shares a part of a document's components, and with other weights: the strongest ones alone, with
-            // the document's own weights, would make queries that are far too easy (recall 0.72 where 0.9 was asked).
+            // A query shares a part of a document's components, and with other weights: the strongest ones
+            // alone, with the document's own weights, would make queries that are far too easy (recall 0.72
+            // where 0.9 was asked).
             var pairs: [(UInt32, Float)] = []
             for position in strongest.prefix(3 * length).shuffled(using: &generator).prefix(length) {
                 guard let component = segment.names.component(entries.components[position]) else { continue }
@@ -142,7 +154,8 @@ struct Calibration: Sendable {
             pairs.sort { $0.0 < $1.0 }
             samples.append(
                 Sample(
-                    document: ordinal, query: ResolvedQuery(components: pairs.map(\.0), weights: pairs.map(\.1))))
+                    document: ordinal,
+                    query: ResolvedQuery(components: pairs.map(\.0), weights: pairs.map(\.1))))
         }
         return samples
     }
@@ -153,7 +166,8 @@ struct Calibration: Sendable {
         return exponential(sum * 0.35)
     }
 
-    /// e to the power of x, |x| below 2, near enough and by squaring: no library's rounding decides what is stored.
+    /// e to the power of x, |x| below 2, near enough and by squaring: no library's rounding decides what is
+    /// stored.
     private static func exponential(_ x: Float) -> Float {
         var power: Float = 1 + x / 256
         for _ in 0..<8 { power *= power }

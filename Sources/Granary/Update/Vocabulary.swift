@@ -1,13 +1,34 @@
 import GranaryStorage
 import Synchronization
 
-/// The tokens of an index and their components, as its writer knows them: those of all segments, and new ones in order of
-/// appearance. Shared with the building threads, which ask for tokens while the writer waits.
+/// The tokens of an index and their components, as its writer knows them: those of all segments, and new ones
+/// in order of appearance. Shared with the building threads, which ask for tokens while the writer waits.
 final class Vocabulary: Sendable {
+    /// A token by its bytes: `==` of strings takes two forms of one letter for the same.
+    private struct Token: Hashable {
+        let string: String
+
+        static func == (left: Token, right: Token) -> Bool {
+            left.string.utf8.elementsEqual(right.string.utf8)
+        }
+
+        // Equal bytes make equal strings, so their hash will do.
+        func hash(into hasher: inout Hasher) { hasher.combine(string) }
+    }
+
     private struct State {
-        var componentOf: [String: UInt32] = [:]
-        var tokenOf: [UInt32: String] = [:]
-        var next: UInt32 = 0
+        private var componentOf: [Token: UInt32] = [:]
+        private(set) var tokenOf: [UInt32: String] = [:]
+        /// Above every component that has a token; `UInt64` because the largest component has one above it.
+        var next: UInt64 = 0
+
+        func component(of token: String) -> UInt32? { componentOf[Token(string: token)] }
+
+        mutating func name(_ component: UInt32, _ token: String) {
+            componentOf[Token(string: token)] = component
+            tokenOf[component] = token
+            next = max(next, UInt64(component) + 1)
+        }
     }
     /// Whether documents have named components; nil until the first document decides.
     private let named: Mutex<Bool?>
@@ -22,30 +43,31 @@ final class Vocabulary: Sendable {
             named = segment.names.hasTokens
             guard segment.names.hasTokens else { continue }
             for local in 0..<segment.facts.components {
-                guard let component = segment.names.component(local), let token = segment.names.token(local) else {
+                guard let component = segment.names.component(local), let token = segment.names.token(local)
+                else {
                     throw segment.malformed(.tokens, at: Int(local))
                 }
-                state.componentOf[token] = component
-                state.tokenOf[component] = token
-                state.next = max(state.next, component &+ 1)
+                state.name(component, token)
             }
         }
         if let tokens {
             guard named != false else {
-                throw GranaryError(.invalidArgument, "expected no vocabulary: this index numbers its components")
+                throw GranaryError(
+                    .invalidArgument, "expected no vocabulary: this index numbers its components")
             }
             named = true
-            for (component, token) in tokens.enumerated() {
-                guard state.tokenOf[UInt32(component)] ?? token == token, state.componentOf[token] ?? UInt32(component) == component
+            for (position, token) in tokens.enumerated() {
+                guard let component = UInt32(exactly: position),
+                    state.tokenOf[component].map({ $0.utf8.elementsEqual(token.utf8) }) ?? true,
+                    state.component(of: token) ?? component == component
                 else {
                     throw GranaryError(
-                        .invalidArgument, "expected the vocabulary of this index, found \"\(token)\" for component \(component)",
-                        line: UInt64(component) + 1)
+                        .invalidArgument,
+                        "expected the vocabulary of this index, found \"\(token)\" for component \(position)",
+                        line: UInt64(position) + 1)
                 }
-                state.componentOf[token] = UInt32(component)
-                state.tokenOf[UInt32(component)] = token
+                state.name(component, token)
             }
-            state.next = max(state.next, UInt32(tokens.count))
         }
         self.named = Mutex(named)
         self.state = Mutex(state)
@@ -59,49 +81,63 @@ final class Vocabulary: Sendable {
 
     /// A document's vector by ascending component; new tokens get components.
     ///
-    /// - Throws: `invalidArgument` when the index names its components and the vector does not, or the other way round.
+    /// - Throws: `invalidArgument` when the index names its components and the vector does not, or the other
+    ///   way round.
     func resolve(_ vector: SparseVector) throws(GranaryError) -> ([UInt32], [Float]) {
         switch vector.entries {
         case .components(let components, let weights):
             if components.isEmpty { return ([], []) }
-            let isNamed = named.withLock { $0 = $0 ?? false; return $0 == true }
+            let isNamed = named.withLock {
+                $0 = $0 ?? false; return $0 == true
+            }
             if isNamed {
                 let unknown = state.withLock { state in components.first { state.tokenOf[$0] == nil } }
                 if let unknown {
-                    throw GranaryError(.invalidArgument, "expected a component of the vocabulary, found \(unknown)")
+                    throw GranaryError(
+                        .invalidArgument, "expected a component of the vocabulary, found \(unknown)")
                 }
             }
             return (components, weights)
         case .tokens(let tokens, let weights):
             if tokens.isEmpty { return ([], []) }
-            let isNamed = named.withLock { $0 = $0 ?? true; return $0 == true }
+            let isNamed = named.withLock {
+                $0 = $0 ?? true; return $0 == true
+            }
             guard isNamed else { return try Self.decimal(tokens, weights) }
-            let components = state.withLock { state in
-                tokens.map { token in
-                    if let known = state.componentOf[token] { return known }
-                    let new = state.next
-                    state.next += 1
-                    state.componentOf[token] = new
-                    state.tokenOf[new] = token
-                    return new
+            let components = try state.withLock { (state) throws(GranaryError) in
+                var components: [UInt32] = []
+                components.reserveCapacity(tokens.count)
+                for token in tokens {
+                    let known = state.component(of: token)
+                    guard let component = known ?? UInt32(exactly: state.next) else {
+                        throw GranaryError(
+                            .tooLarge, "expected up to 4294967296 tokens, found \"\(token)\" beyond")
+                    }
+                    if known == nil { state.name(component, token) }
+                    components.append(component)
                 }
+                return components
             }
             return Self.sorted(components, weights)
         }
     }
 
     /// Tokens of an index without a vocabulary: components in decimal.
-    private static func decimal(_ tokens: [String], _ weights: [Float]) throws(GranaryError) -> ([UInt32], [Float]) {
+    private static func decimal(_ tokens: [String], _ weights: [Float]) throws(GranaryError) -> (
+        [UInt32], [Float]
+    ) {
         var components: [UInt32] = []
         for token in tokens {
             guard let component = UInt32(token) else {
                 throw GranaryError(
-                    .invalidArgument, "expected a component in decimal (this index has no vocabulary), found \"\(token)\"")
+                    .invalidArgument,
+                    "expected a component in decimal (this index has no vocabulary), found \"\(token)\"")
             }
             components.append(component)
         }
         guard Set(components).count == components.count else {
-            throw GranaryError(.duplicateComponent, "expected each component once, found two spellings of one")
+            throw GranaryError(
+                .duplicateComponent, "expected each component once, found two spellings of one")
         }
         return sorted(components, weights)
     }

@@ -30,6 +30,7 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func rename(_ path: String, to target: String) throws(GranaryError) {
+        // SAFETY: both paths are null-terminated copies that live during the call.
         let number = unsafe granary_rename_no_replace(path, target)
         guard number == 0 else {
             throw SystemCalls.error("rename", number, path: number == EEXIST ? target : path)
@@ -93,6 +94,7 @@ public struct PosixFileSystem: FileSystem {
 
     public func freeBytes(_ path: String) throws(GranaryError) -> UInt64 {
         var info = statvfs()
+        // SAFETY: the call fills the structure or fails.
         guard unsafe statvfs(path, &info) == 0 else { throw SystemCalls.error("statvfs", errno, path: path) }
         return UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize)).partialValue
     }
@@ -238,6 +240,7 @@ private final class PosixLock: FileLock {
         // The stamp is for people: a failure to write it is no reason to fail.
         _ = ftruncate(descriptor, 0)
         let bytes = Array(stamp.utf8)
+        // SAFETY: exactly the bytes of the array are read.
         _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
     }
 

@@ -65,6 +65,7 @@ enum SystemCalls {
 
     static func status(descriptor: Int32, path: String) throws(GranaryError) -> stat {
         var info = stat()
+        // SAFETY: the call fills the structure or fails.
         guard unsafe fstat(descriptor, &info) == 0 else { throw error("fstat", errno, path: path) }
         return info
     }
@@ -83,6 +84,7 @@ enum SystemCalls {
 
     /// Maps `count` bytes of a file for reading.
     static func map(_ descriptor: Int32, count: Int, path: String) throws(GranaryError) -> MappedBytes {
+        // SAFETY: a fresh mapping, for reading; its result is checked before it is used.
         let start = unsafe mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
         guard let start = unsafe start, unsafe start != MAP_FAILED else {
             throw error("mmap", errno, path: path)
@@ -142,6 +144,7 @@ enum SystemCalls {
 
     static func now() -> UInt64 {
         var time = timespec()
+        // SAFETY: the call fills the structure that it is given.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }

@@ -1,0 +1,109 @@
+"""What `reader.py` needs below the pages: CRC-32C, float32, lz4 and zstd, JSON text. Standard library only."""
+
+import ctypes
+import ctypes.util
+import json
+import struct
+
+try:
+    import zstandard
+except ImportError:
+    zstandard = None
+
+
+def make_table():
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        table.append(crc)
+    return table
+
+
+TABLE = make_table()
+
+
+def crc32c(data):
+    """Castagnoli, reflected, start and end inverted."""
+    crc, table = 0xFFFFFFFF, TABLE
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
+def expand_zstd(data, length):
+    """One frame of zstd (RFC 8878) of a known length; other lengths come back as they are, for the caller to refuse."""
+    if zstandard is not None:
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=length) if length else b""
+    name = ctypes.util.find_library("zstd")
+    if name is None:
+        raise OSError("payloads in zstd need the module zstandard or the library libzstd")
+    library = ctypes.CDLL(name)
+    library.ZSTD_decompress.restype = ctypes.c_size_t
+    library.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+    library.ZSTD_isError.argtypes = [ctypes.c_size_t]
+    out = ctypes.create_string_buffer(max(1, length))
+    written = library.ZSTD_decompress(out, length, bytes(data), len(data))
+    return b"" if library.ZSTD_isError(written) else out.raw[:written]
+
+
+def expand_lz4(data, length):
+    """A block of lz4 without a frame."""
+    out, at = bytearray(), 0
+
+    def extended(value):
+        nonlocal at
+        if value == 15:
+            while True:
+                value += data[at]
+                at += 1
+                if data[at - 1] != 255:
+                    break
+        return value
+
+    while at < len(data) and len(out) <= length:
+        token = data[at]
+        at += 1
+        literals = extended(token >> 4)
+        out += data[at:at + literals]
+        at += literals
+        if at >= len(data):
+            break
+        distance = data[at] | data[at + 1] << 8
+        at += 2
+        for _ in range(extended(token & 15) + 4):
+            out.append(out[-distance])
+    return bytes(out)
+
+
+def f32(value):
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def quoted(text):
+    short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return '"' + "".join(short.get(c, c if c >= " " else f"\\u{ord(c):04x}") for c in text) + '"'
+
+
+def number(weight):
+    """The fewest digits that bring the same float32 back."""
+    for digits in range(1, 10):
+        text = f"{weight:.{digits}g}"
+        if f32(float(text)) == weight:
+            return repr(float(text))
+    return repr(weight)
+
+
+def json_value(data):
+    """Bytes as they are where they are JSON, else as a string where they are UTF-8, else as numbers."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return "[" + ", ".join(str(byte) for byte in data) + "]"
+    try:
+        value = json.loads(text, parse_constant=lambda _: json.loads("!"))
+        json.dumps(value, ensure_ascii=False).encode()
+        return text.replace("\n", " ").replace("\r", " ")
+    except (ValueError, RecursionError):
+        return quoted(text)

@@ -1,0 +1,180 @@
+#include "granary_summaries.h"
+#include "rows_internal.h"
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+enum { TABLE_HEADER = 8, LEVELS = 16, PACKED_BLOCKS = 16 };
+
+/// A table cut into its parts; `lows` is null when it does not fit into its section.
+typedef struct {
+    const uint16_t *buckets;
+    const uint8_t *lows, *blocks, *codes; // `codes` is null where one byte holds block and code
+    uint32_t block_count, entries;
+    uint8_t base, shift;
+} table_parts;
+
+static uint32_t bucket_count(uint32_t components, uint8_t shift) {
+    return (uint32_t)(((uint64_t)components + (1u << shift) - 1) >> shift);
+}
+
+/// Bytes of a table without its padding.
+static uint64_t table_bytes(uint32_t buckets, uint64_t entries, uint64_t blocks, uint8_t shift) {
+    return TABLE_HEADER + 2 * ((uint64_t)buckets + 1) + entries * (shift / 8) + entries +
+        (blocks > PACKED_BLOCKS ? (entries + 1) / 2 : 0);
+}
+
+static inline table_parts table_at(const granary_summaries *s, uint32_t table) {
+    table_parts p = {0};
+    if (table >= s->count) return p;
+    uint64_t start = (uint64_t)s->starts[table] * 8, end = (uint64_t)s->starts[table + 1] * 8;
+    if (start + TABLE_HEADER > end || end > s->length) return p;
+    const uint8_t *bytes = s->bytes + start;
+    p.block_count = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8;
+    p.base = bytes[2];
+    memcpy(&p.entries, bytes + 4, 4);
+    p.shift = s->wide ? 16 : 8;
+    uint32_t buckets = bucket_count(s->components, p.shift);
+    if (p.block_count > GRANARY_TABLE_BLOCKS || p.entries > GRANARY_TABLE_ENTRIES ||
+        table_bytes(buckets, p.entries, p.block_count, p.shift) > end - start)
+        return p;
+    p.buckets = (const uint16_t *)(bytes + TABLE_HEADER);
+    p.lows = (const uint8_t *)(p.buckets + buckets + 1);
+    p.blocks = p.lows + (size_t)p.entries * (p.shift / 8);
+    p.codes = p.block_count > PACKED_BLOCKS ? p.blocks + p.entries : 0;
+    return p;
+}
+
+static inline uint32_t low_at(const table_parts *p, uint32_t at) {
+    return p->shift == 8 ? p->lows[at] : (uint32_t)p->lows[2 * at] | (uint32_t)p->lows[2 * at + 1] << 8;
+}
+
+/// The first position of a low part in lows[from..<to), ascending; `to` when it is not there.
+static inline uint32_t find_low(const table_parts *p, uint32_t from, uint32_t to, uint32_t low) {
+    uint32_t end = to, short_enough = 0;
+#if defined(__x86_64__)
+    if (p->shift == 8) short_enough = 64;
+#endif
+    while (to - from > short_enough) {
+        uint32_t middle = from + (to - from) / 2;
+        if (low_at(p, middle) < low) from = middle + 1;
+        else to = middle;
+    }
+#if defined(__x86_64__)
+    __m128i wanted = _mm_set1_epi8((char)low);
+    for (; short_enough && from < to; from += 16) {
+        int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p->lows + from)), wanted));
+        if (!mask) continue;
+        uint32_t hit = from + (uint32_t)__builtin_ctz((unsigned)mask);
+        return hit < end ? hit : end;
+    }
+    if (from > to) from = to;
+#endif
+    return from < end && low_at(p, from) == low ? from : end;
+}
+
+static inline uint32_t block_at(const table_parts *p, uint32_t at) {
+    return p->codes ? p->blocks[at] : p->blocks[at] & 15u;
+}
+
+static inline uint32_t level_at(const table_parts *p, uint32_t at) {
+    return p->codes ? p->codes[at / 2] >> 4 * (at & 1) & 15u : p->blocks[at] >> 4;
+}
+
+/// Adds the entries of the component at `at`, up to the end of its bucket.
+static inline void add_entries(const table_parts *p, uint32_t at, uint32_t to, float weight, const float *values,
+                               float *estimates) {
+    uint32_t low = low_at(p, at);
+    do {
+        estimates[block_at(p, at)] += weight * values[level_at(p, at)];
+        at++;
+    } while (at < to && low_at(p, at) == low);
+}
+
+long granary_summaries_score(const granary_summaries *s, uint32_t table, const uint32_t *components,
+                             const float *weights, size_t n, uint32_t *found, float *estimates) {
+    table_parts p = table_at(s, table);
+    if (!p.lows) return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (components[i] >= s->components) return -1;
+        __builtin_prefetch(p.lows + (size_t)p.buckets[components[i] >> p.shift] * (p.shift / 8));
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bucket = components[i] >> p.shift, from = p.buckets[bucket], to = p.buckets[bucket + 1];
+        if (from > to || to > p.entries) return -1;
+        found[i] = find_low(&p, from, to, components[i] & ((1u << p.shift) - 1));
+        __builtin_prefetch(p.blocks + found[i]);
+        if (p.codes) __builtin_prefetch(p.codes + found[i] / 2);
+    }
+    float values[LEVELS];
+    for (int level = 0; level < LEVELS; level++) {
+        uint32_t code = p.base + 2u * (uint32_t)level;
+        values[level] = granary_code_value((uint8_t)(code > 255 ? 255 : code));
+    }
+    memset(estimates, 0, GRANARY_TABLE_BLOCKS * sizeof(float));
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = found[i], to = p.buckets[(components[i] >> p.shift) + 1];
+        if (at < to) add_entries(&p, at, to, weights[i], values, estimates);
+    }
+    return (long)p.block_count;
+}
+
+long granary_summaries_check(const granary_summaries *s, uint32_t table) {
+    table_parts p = table_at(s, table);
+    if (!p.lows || p.block_count == 0) return -1;
+    uint32_t buckets = bucket_count(s->components, p.shift), at = 0;
+    if (p.buckets[0] != 0 || p.buckets[buckets] != p.entries) return -1;
+    for (uint32_t bucket = 0; bucket < buckets; bucket++) {
+        uint32_t first = at, end = p.buckets[bucket + 1];
+        if (end < at || end > p.entries) return -1;
+        for (; at < end; at++) {
+            uint32_t low = low_at(&p, at), block = block_at(&p, at);
+            if (block >= p.block_count || ((uint64_t)bucket << p.shift) + low >= s->components) return -1;
+            if (at == first) continue;
+            uint32_t before = low_at(&p, at - 1);
+            if (low < before || (low == before && block <= block_at(&p, at - 1))) return -1;
+        }
+    }
+    return (long)p.block_count;
+}
+
+size_t granary_summaries_bound(size_t entries, uint32_t components, uint8_t wide) {
+    uint8_t shift = wide ? 16 : 8;
+    return table_bytes(bucket_count(components, shift), entries, GRANARY_TABLE_BLOCKS, shift) + 8;
+}
+
+/// The code of a weight above a base, a quarter of an octave each, to the nearest.
+static uint8_t level_of(uint16_t half, uint8_t base) {
+    int32_t above = (int32_t)half - ((int32_t)base << 7) + 128;
+    return above < 0 ? 0 : above >> 8 > LEVELS - 1 ? LEVELS - 1 : (uint8_t)(above >> 8);
+}
+
+size_t granary_summaries_encode(const granary_summary_entry *entries, size_t n, size_t blocks, uint32_t components,
+                                uint8_t wide, uint8_t *out) {
+    uint8_t shift = wide ? 16 : 8;
+    uint16_t largest = 0;
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].half > largest) largest = entries[i].half;
+    int base = (largest >> 7) - 2 * (LEVELS - 1);
+    uint32_t buckets = bucket_count(components, shift), count = (uint32_t)n, bucket = 0;
+    size_t length = table_bytes(buckets, n, blocks, shift), padded = (length + 7) / 8 * 8;
+    memset(out, 0, padded);
+    out[0] = (uint8_t)blocks, out[1] = (uint8_t)(blocks >> 8), out[2] = (uint8_t)(base < 0 ? 0 : base);
+    memcpy(out + 4, &count, 4);
+    uint16_t *starts = (uint16_t *)(out + TABLE_HEADER);
+    uint8_t *lows = (uint8_t *)(starts + buckets + 1), *block = lows + n * (shift / 8), *codes = block + n;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t component = entries[i].component;
+        while (bucket < component >> shift) starts[++bucket] = (uint16_t)i;
+        if (wide) lows[2 * i] = (uint8_t)component, lows[2 * i + 1] = (uint8_t)(component >> 8);
+        else lows[i] = (uint8_t)component;
+        uint8_t level = level_of(entries[i].half, out[2]);
+        if (blocks > PACKED_BLOCKS) {
+            block[i] = entries[i].block;
+            codes[i / 2] |= (uint8_t)(level << 4 * (i & 1));
+        } else block[i] = (uint8_t)(entries[i].block | level << 4);
+    }
+    while (bucket < buckets) starts[++bucket] = (uint16_t)n;
+    return padded;
+}

@@ -1,0 +1,139 @@
+import Granary
+import TestSupport
+import Testing
+
+/// What a refused or failed operation leaves: the index as it was, and nothing lost in silence.
+@Suite struct WriterFailureTests {
+    private func document(_ id: DocumentKey, _ weight: Float = 1) throws -> Document {
+        Document(id: id, sparse: try SparseVector(components: [1, 2], weights: [weight, 1]))
+    }
+
+    @Test func aRefusedDocumentDoesNotDeleteTheOneThatItWouldReplace() throws {
+        let test = try TestIndex([try document("a", 3)])
+        let writer = try test.index.writer(.small())
+        try writer.upsert(try document("b", 4))
+        var large = try document("a")
+        large.payload = [UInt8](repeating: 0, count: 16 << 20 | 1)
+        let wide = try SparseVector(
+            components: Array(0..<32_768), weights: [Float](repeating: 1, count: 32_768))
+        for id in ["a", "b"] as [DocumentKey] {
+            large.id = id
+            #expect(errorCode { try writer.upsert(large) } == .tooLarge)
+            #expect(errorCode { try writer.upsert(Document(id: id, sparse: wide)) } == .tooLarge)
+            #expect(
+                errorCode { try writer.upsert(Document(id: id, sparse: SparseVector(["x": 1]))) }
+                    == .invalidArgument)
+        }
+        #expect(writer.replacedCount == 0 && writer.addedCount == 1)
+        #expect(try writer.commit().documents == 2)
+        let snapshot = try test.index.snapshot()
+        #expect(try snapshot.document(id: "a") == document("a", 3))
+        #expect(try snapshot.document(id: "b") == document("b", 4))
+    }
+
+    @Test func documentsLostToAFullDiskAreNeverCommittedAsDeletes() throws {
+        let test = try TestIndex([try document("a", 3)])
+        let writer = try test.index.writer(.small())
+        try writer.upsert(try document("a", 4))
+        test.fileSystem.limitWrites(to: 0)
+        #expect(errorCode { _ = try writer.commit() } == .diskFull)
+        test.fileSystem.limitWrites(to: nil)
+        // The new "a" is gone with the segment that could not be written: publishing the death of the old one alone
+        // would lose it.
+        #expect(errorCode { _ = try writer.commit() } == .writerPoisoned)
+        #expect(errorCode { try writer.upsert(try document("b")) } == .writerPoisoned)
+        #expect(errorCode { try writer.delete(id: "b") } == .writerPoisoned)
+        try writer.rollback()
+        try writer.upsert(try document("b", 5))
+        #expect(try writer.commit().documents == 2)
+        #expect(try test.index.snapshot().document(id: "a") == document("a", 3))
+    }
+
+    /// Builds with room for so many bytes, for all amounts in steps: every write of a build fails once.
+    @Test(arguments: [PayloadCompression.none, .zstd]) func aFullDiskAtAnyPointLeavesThePreviousGeneration(
+        _ compression: PayloadCompression
+    ) throws {
+        let collection = try Collection.random(documents: 120, components: 60, seed: 51)
+        let first = Array(collection.documents.prefix(40))
+        func prepared() throws -> TestIndex {
+            let test = try TestIndex(Schema(payloadCompression: compression))
+            try test.write { (writer) throws(GranaryError) in
+                for document in first { try writer.upsert(document) }
+            }
+            return test
+        }
+        func build(_ test: TestIndex) throws -> CommitReceipt {
+            let writer = try test.index.writer(
+                .small(exactBelow: 1, segmentDocuments: 45, calibrationQueries: 2))
+            defer { writer.close() }
+            for document in collection.documents.dropFirst(30) { try writer.upsert(document) }
+            for document in first.prefix(5) { try writer.delete(id: document.id) }
+            return try writer.commit()
+        }
+        let whole = try prepared()
+        let before = whole.fileSystem.writtenBytes
+        #expect(try build(whole).documents == 115)
+        let needed = whole.fileSystem.writtenBytes - before
+        var failures = 0
+        for room in Array(stride(from: 0, to: needed, by: max(1, needed / 60))) + [needed - 1] {
+            let test = try prepared()
+            let files = try test.files()
+            test.fileSystem.limitWrites(to: room)
+            let code = errorCode { _ = try build(test) }
+            #expect(code == .diskFull, "room for \(room) of \(needed) bytes")
+            failures += 1
+            test.fileSystem.limitWrites(to: nil)
+            #expect(try test.files() == files, "room for \(room) of \(needed) bytes")
+            #expect(try build(test).documents == 115)
+            try test.index.snapshot().verify(.full)
+        }
+        #expect(failures > 50)
+    }
+
+    @Test func aCancelledBuildLeavesNothingBehind() throws {
+        let collection = try Collection.random(documents: 1500, components: 60, seed: 52)
+        for phase in Progress.Phase.allCases where phase != .verifying {
+            let test = try TestIndex([try document("a", 3)])
+            let files = try test.files()
+            let cancellation = Cancellation()
+            var options = WriterOptions.small(exactBelow: 1, segmentDocuments: 1100)
+            options.cancellation = cancellation
+            options.progress = { if $0.phase == phase { cancellation.cancel() } }
+            let code = errorCode {
+                let writer = try test.index.writer(options)
+                defer { writer.close() }
+                for document in collection.documents { try writer.upsert(document) }
+                _ = try writer.commit()
+            }
+            // Once the last step is reported, it is too late.
+            if phase != .committing { #expect(code == .cancelled, "\(phase)") }
+            if code != nil {
+                #expect(try test.files() == files, "\(phase)")
+                #expect(try test.index.snapshot().documentCount == 1)
+            }
+            try test.index.writer().close()
+        }
+    }
+
+    @Test func aCommitLeavesOnlyTheFilesOfTwoGenerations() throws {
+        let test = try TestIndex()
+        let writer = try test.index.writer(.small(segmentDocuments: 4))
+        for round in 0..<5 {
+            // Each segment of a round dies before it is committed, but for the last.
+            for _ in 0..<3 {
+                for number in 0..<4 {
+                    try writer.upsert(try document(.number(UInt64(number)), Float(round + 1)))
+                }
+            }
+            _ = try writer.commit()
+            let latest = try IndexDirectory.latestManifest(fileSystem: test.fileSystem, path: TestIndex.path)
+            var expected = Set(latest.files.map(\.name))
+            #expect(expected.count == 2)
+            for number in UInt64(round + 1)...UInt64(round + 2) { expected.insert(Manifest.fileName(number)) }
+            let found = Set(try test.files().keys).subtracting(["LOCK"])
+            // The generation before has two files of its own.
+            #expect(found.isSuperset(of: expected))
+            #expect(found.count == expected.count + (round == 0 ? 0 : 2))
+        }
+    }
+}

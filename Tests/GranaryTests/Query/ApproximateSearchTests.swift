@@ -1,0 +1,111 @@
+import Granary
+import TestSupport
+import Testing
+
+/// Approximate search of a collection with the structure of topics.
+@Suite struct ApproximateSearchTests {
+    /// One collection and its index for all tests: building takes seconds.
+    private struct Built {
+        var collection: Collection
+        var snapshot: Snapshot
+        var reference: BruteForce
+    }
+    private static let built = Result {
+        let collection = try Collection.topics(documents: 6000, seed: 31)
+        let test = try TestIndex(
+            collection.documents, options: .small(calibrationQueries: 60, threads: 2))
+        let snapshot = try test.index.snapshot()
+        return Built(collection: collection, snapshot: snapshot, reference: try BruteForce(stored: snapshot))
+    }
+
+    @Test(arguments: [0.9, 0.95, 0.99]) func measuredRecallIsNearWhatIsAskedFor(_ wanted: Double) throws {
+        let built = try Self.built.get()
+        var sum = 0.0
+        for query in built.collection.queries {
+            let hits = try built.snapshot.search(Query(sparse: query, k: 10, recall: wanted))
+            #expect(hits.count == 10)
+            sum += built.reference.recall(hits, query, k: 10)
+        }
+        let measured = sum / Double(built.collection.queries.count)
+        #expect(measured >= wanted - 0.03, "asked for \(wanted), measured \(measured)")
+    }
+
+    @Test func moreRecallCostsMoreAndAllIsLessThanReadingEveryRow() throws {
+        let built = try Self.built.get()
+        var costs: [Int] = []
+        for wanted in [0.8, 0.9, 0.99] {
+            var total = SearchStatistics()
+            for query in built.collection.queries {
+                var counted = SearchStatistics()
+                _ = try built.snapshot.search(
+                    Query(sparse: query, k: 10, recall: wanted), statistics: &counted)
+                #expect(counted.lists > 0 && counted.summaries >= counted.blocks && counted.blocks > 0)
+                #expect(counted.lists <= query.count && counted.exactRows <= counted.rows)
+                total.rows += counted.rows
+                total.summaries += counted.summaries
+            }
+            costs.append(total.rows + total.summaries)
+            #expect(total.rows < 6000 * built.collection.queries.count / 2)
+        }
+        #expect(costs == costs.sorted())
+        var counted = SearchStatistics()
+        _ = try built.snapshot.search(
+            Query(sparse: built.collection.queries[0], exact: true), statistics: &counted)
+        #expect(counted.rows >= 6000)
+    }
+
+    @Test func recallOneIsExact() throws {
+        let built = try Self.built.get()
+        for query in built.collection.queries.prefix(10) {
+            let expected = built.reference.search(query, k: 10)
+            #expect(try built.snapshot.search(Query(sparse: query, recall: 1)) == expected)
+            #expect(try built.snapshot.search(Query(sparse: query, exact: true)) == expected)
+        }
+    }
+
+    @Test func aBatchGivesTheHitsOfSingleQueries() throws {
+        let built = try Self.built.get()
+        let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.95) }
+        let single = try queries.map { try built.snapshot.search($0) }
+        for threads in [nil, 1, 2, 7, 1000] {
+            #expect(try built.snapshot.search(batch: queries, threads: threads) == single)
+        }
+        #expect(try built.snapshot.search(batch: []).isEmpty)
+        let broken = queries + [Query(sparse: built.collection.queries[0], k: 0)]
+        #expect(throws: GranaryError.self) { try built.snapshot.search(batch: broken) }
+    }
+
+    @Test func asynchronousSearchGivesTheSameHits() async throws {
+        let built = try Self.built.get()
+        for query in built.collection.queries.prefix(10).map({ Query(sparse: $0, recall: 0.9) }) {
+            let expected = try built.snapshot.search(batch: [query])[0]
+            let found: [Hit] = try await built.snapshot.search(query)
+            #expect(found == expected)
+        }
+        await #expect(throws: GranaryError.self) {
+            let _: [Hit] = try await built.snapshot.search(Query(sparse: built.collection.queries[0], k: 0))
+        }
+    }
+
+    @Test func manyThreadsSearchOneSnapshot() async throws {
+        let built = try Self.built.get()
+        let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.9) }
+        let expected = try built.snapshot.search(batch: queries, threads: 1)
+        let snapshot = built.snapshot
+        let wrong = await withTaskGroup(of: Int.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    var wrong = 0
+                    for offset in queries.indices {
+                        let number = (offset + task * 7) % queries.count
+                        let hits: [Hit]? = try? await snapshot.search(queries[number])
+                        if hits != expected[number] { wrong += 1 }
+                    }
+                    return wrong
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(wrong == 0)
+    }
+}

@@ -1,0 +1,48 @@
+public import GranaryStorage
+
+/// An index taken apart and put together again through the writers of the storage layer: whatever a change makes of a
+/// section or of the manifest, every checksum is right. What is left to find the damage is the engine itself.
+public enum IndexImage {
+    /// A copy of an index in which some sections have other bytes.
+    ///
+    /// - Parameters:
+    ///   - section: the new bytes of a section, given the file's place in the manifest, the section and its bytes;
+    ///     nil leaves the section out.
+    ///   - manifest: changes the manifest, whose files are up to date.
+    public static func rewrite(
+        _ files: [String: [UInt8]], directory: String,
+        section change: ((_ file: Int, _ section: Section, _ bytes: [UInt8]) -> [UInt8]?)? = nil,
+        manifest changeManifest: ((inout Manifest) -> Void)? = nil
+    ) throws(GranaryError) -> TestFileSystem {
+        let source = try TestFileSystem(files: files, in: directory)
+        let target = TestFileSystem(seed: 3)
+        try target.createDirectory(directory)
+        var manifest = try IndexDirectory.latestManifest(fileSystem: source, path: directory)
+        for (place, record) in manifest.files.enumerated() {
+            let container = try Container.open(
+                fileSystem: source, directory: directory, record: record, index: manifest.index)
+            let writer = try ContainerWriter(
+                fileSystem: target, directory: directory, kind: record.kind, index: manifest.index,
+                id: record.id)
+            for section in container.sections {
+                let copy = copy(section)
+                guard let bytes = change.map({ $0(place, section, copy) }) ?? copy else { continue }
+                try writer.beginSection(section.id, codec: section.codec)
+                try writer.append(bytes)
+                try writer.endSection(elements: section.elements)
+            }
+            manifest.files[place] = try writer.finish()
+        }
+        changeManifest?(&manifest)
+        let name = Manifest.fileName(manifest.generation)
+        let bytes = try manifest.encoded()
+        try target.create("\(directory)/\(name)").write(bytes.rawBytes, at: 0)
+        return target
+    }
+
+    private static func copy(_ section: Section) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.append(section.bytes)
+        return writer.bytes
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import CommandSupport
+import Granary
+
+/// The command line of Granary.
+@main
+struct GranaryTool: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "granary",
+        abstract: "An index of learned sparse vectors on disk: builds it, searches it, checks it.",
+        discussion: """
+            EXAMPLE
+              granary build  --index articles.index --input articles.jsonl
+              granary search --index articles.index --queries questions.jsonl -k 10 --run questions.run
+              granary eval   --run questions.run --qrels qrels.txt
+
+            Exit codes: 0 done, 1 failed, 64 usage, 65 bad input data. Messages and progress go to \
+            standard error.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            BuildCommand.self, SearchCommand.self, EvalCommand.self, StatsCommand.self, VerifyCommand.self,
+            ExportCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as GranaryError {
+            Failure.exit(error)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+/// The option that every command on an index has.
+struct IndexOption: ParsableArguments {
+    @Option(name: .customLong("index"), help: ArgumentHelp("The index: a directory.", valueName: "dir"))
+    var path: String
+}
+
+/// The option for programs.
+struct JSONOption: ParsableArguments {
+    @Flag(name: .customLong("json"), help: "Writes JSON to standard output, for programs.")
+    var isOn = false
+}

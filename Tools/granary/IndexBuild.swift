@@ -1,0 +1,75 @@
+import CommandSupport
+import Granary
+
+/// The building of a new index, which is there whole or not at all.
+struct IndexBuild {
+    /// What was built.
+    struct Receipt {
+        var documents: Int
+        var replaced: Int
+        var generation: UInt64
+    }
+
+    var path: String
+    var schema: Schema
+    var options: WriterOptions
+
+    /// Builds; on any error what was made is removed, and the directory too if it was made here.
+    func run(
+        _ source: DocumentSource, cancellation: Cancellation, bar: ProgressBar
+    ) throws(GranaryError) -> Receipt {
+        let fileSystem = PosixFileSystem()
+        let isNew = try fileSystem.status(path) == nil
+        let index = try Index.create(at: path, schema: schema)
+        do throws(GranaryError) {
+            return try fill(index, source, cancellation, bar)
+        } catch {
+            bar.finish()
+            remove(fileSystem, isNew: isNew)
+            throw error
+        }
+    }
+
+    private func fill(
+        _ index: Index, _ source: DocumentSource, _ cancellation: Cancellation, _ bar: ProgressBar
+    ) throws(GranaryError) -> Receipt {
+        let writer = try index.writer(options)
+        defer { writer.close() }
+        while let document = try source.next() {
+            try cancellation.check()
+            do throws(GranaryError) {
+                try writer.upsert(document)
+            } catch {
+                throw placed(error, source)
+            }
+            if source.rowCount % 256 == 0 {
+                bar.report(
+                    Granary.Progress(phase: .reading, done: source.rowCount), fraction: source.fraction)
+            }
+        }
+        let replaced = writer.replacedCount
+        let receipt = try writer.commit()
+        return Receipt(documents: receipt.documents, replaced: replaced, generation: receipt.generation)
+    }
+
+    /// What the writer does not like about a document, with the place that it came from.
+    private func placed(_ error: GranaryError, _ source: DocumentSource) -> GranaryError {
+        guard [.invalidArgument, .tooLarge].contains(error.code), error.path == nil else { return error }
+        var placed = error
+        (placed.path, placed.line) = (source.place.path, source.place.line)
+        return placed
+    }
+
+    /// Removes the files of an index that did not come to be; those of others stay, and with them the
+    /// directory.
+    private func remove(_ fileSystem: PosixFileSystem, isNew: Bool) {
+        for name in (try? fileSystem.list(path)) ?? [] {
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+            let isData = parts.count == 2 && parts[0].count == 32 && parts[0].allSatisfy(\.isHexDigit)
+            if isData || name == "LOCK" || name.hasPrefix("MANIFEST-") {
+                try? fileSystem.unlink("\(path)/\(name)")
+            }
+        }
+        if isNew { try? fileSystem.removeDirectory(path) }
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import CommandSupport
+import Granary
+
+/// `granary search`.
+struct SearchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search",
+        abstract: "Answers queries.",
+        discussion: """
+            Queries are lines of JSON or a .csr file, as documents of `build` are. Tokens that the index \
+            does not know add nothing; a query that has no others gets no hits. Without --run and --json \
+            the hits are printed for people, with the text of their payloads. --json writes one object for \
+            each query: {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}. --run writes a TREC \
+            run, in which equal scores go down by the smallest float32 step, so that every tool sees the \
+            order of the hits: insertion.
+
+            EXAMPLE
+              granary search --index articles.index --queries questions.jsonl -k 3
+              granary search --index base.index --queries q.csr --ids q.ids -k 100 --exact --run base.run
+            """)
+
+    @OptionGroup var index: IndexOption
+    @Option(help: ArgumentHelp("The queries.", valueName: "file"))
+    var queries: String
+    @Option(help: "The layout of the queries; told by the extension where it is not given.")
+    var format: InputFormat?
+    @Option(
+        help: ArgumentHelp("Ids of the queries, one a line, instead of those in the file.", valueName: "file")
+    )
+    var ids: String?
+    @Option(name: .short, help: "Hits for each query.")
+    var k = 10
+    @Option(help: "The expected share of the true best k that is found, above 0 and up to 1.")
+    var recall = 0.95
+    @Flag(help: "Finds the true best k.")
+    var exact = false
+    @Option(name: .customLong("run"), help: ArgumentHelp("Writes a TREC run.", valueName: "file"))
+    var runFile: String?
+    @OptionGroup var json: JSONOption
+    @Flag(help: "Shows what each token adds to each score.")
+    var explain = false
+    @Option(help: "Answers only the first queries.")
+    var queriesMax: Int?
+    @Option(help: "Threads; all cores by default.")
+    var threads: Int?
+
+    func validate() throws {
+        if k < 1 { throw ValidationError("expected a k of at least 1, found \(k)") }
+        if !(recall > 0 && recall <= 1) {
+            throw ValidationError("expected a recall above 0 and up to 1, found \(recall)")
+        }
+        if let threads, threads < 1 {
+            throw ValidationError("expected at least one thread, found \(threads)")
+        }
+        if let queriesMax, queriesMax < 0 { throw ValidationError("expected --queries-max of at least 0") }
+        if explain, runFile != nil, !json.isOn { throw ValidationError("--explain has no place in a run") }
+    }
+
+    func run() throws {
+        var inputs = ([ids].compactMap { $0 } + [queries]).map(DocumentSource.resolved)
+        do {
+            let source = try DocumentSource([queries], format: format, ids: ids)
+            inputs += source.inputs
+            let snapshot = try Index.open(at: index.path).snapshot()
+            let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
+            let run = try runFile.map { try OutputFile($0) }
+            let printer = HitPrinter(snapshot: snapshot, isJSON: json.isOn, explains: explain)
+            var left = queriesMax ?? .max
+            while left > 0 {
+                // As many at once as keep all cores busy, and no more, so that memory stays small.
+                let batch = try take(min(left, 512), from: source)
+                if batch.isEmpty { break }
+                left -= batch.count
+                let answers = try snapshot.search(
+                    batch: batch.map {
+                        Query(sparse: $0.sparse, k: k, accuracy: exact ? .exact : .recall(recall))
+                    },
+                    threads: threads)
+                for (query, hits) in zip(batch, answers) {
+                    try run?.write(try RunFile.lines(query: query.id, hits: hits))
+                    if let printed { try printer.write(query, hits, to: printed) }
+                }
+            }
+            try run?.finish()
+            try printed?.finish()
+        } catch let error as GranaryError {
+            Failure.exit(error, inputs: inputs)
+        }
+    }
+
+    private func take(_ count: Int, from source: DocumentSource) throws(GranaryError) -> [Document] {
+        var batch: [Document] = []
+        while batch.count < count, let query = try source.next() { batch.append(query) }
+        return batch
+    }
+}

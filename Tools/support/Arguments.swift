@@ -1,0 +1,28 @@
+public import ArgumentParser
+public import Granary
+
+extension SparseVector.Duplicates: ExpressibleByArgument {}
+
+extension WeightType: ExpressibleByArgument {
+    /// The type of a name: `float16`, `float32`, `uint8`.
+    public init?(argument: String) {
+        guard let type = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
+        self = type
+    }
+    /// The names.
+    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+    /// The name.
+    public var defaultValueDescription: String { "\(self)" }
+}
+
+extension PayloadCompression: ExpressibleByArgument {
+    /// The compression of a name: `zstd`, `lz4`, `none`.
+    public init?(argument: String) {
+        guard let compression = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
+        self = compression
+    }
+    /// The names.
+    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+    /// The name.
+    public var defaultValueDescription: String { "\(self)" }
+}

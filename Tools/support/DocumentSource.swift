@@ -1,0 +1,158 @@
+import ArgumentParser
+import Foundation
+package import Granary
+
+/// Layouts of documents and queries.
+package enum InputFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
+    /// One JSON object a line.
+    case jsonl
+    /// BigANN's sparse matrix.
+    case csr
+
+    /// The format that a file's name tells.
+    package init?(path: String) {
+        switch (path as NSString).pathExtension.lowercased() {
+        case "jsonl", "ndjson", "json": self = .jsonl
+        case "csr", "spmat": self = .csr
+        default: return nil
+        }
+    }
+}
+
+/// The documents or queries of several files, one after the other.
+package final class DocumentSource {
+    private enum Reader {
+        case lines(JSONLinesReader)
+        case matrix(CSRFile)
+    }
+
+    /// The files, links resolved.
+    package let paths: [String]
+    /// Rows given so far.
+    package private(set) var rowCount: UInt64 = 0
+    /// Rows whose `dense` member was passed over.
+    package private(set) var ignoredDenseCount: UInt64 = 0
+    /// The file and line, or row, that `next` gave last.
+    package private(set) var place: (path: String, line: UInt64) = ("", 0)
+
+    private let formats: [InputFormat]
+    private let sizes: [UInt64]
+    private let ids: TextFile?
+    private let options: JSONLinesReader.Options
+    private var current = 0
+    /// The reader of the current file; nil before its first row.
+    private var reader: Reader?
+    private var row = 0
+
+    /// Looks at all files; each is read when its turn comes.
+    ///
+    /// - Parameters:
+    ///   - format: nil tells it by each file's name.
+    ///   - ids: a file with the id of each row, one a line.
+    /// - Throws: `invalidArgument` for a file of unknown format, and errors of opening.
+    package init(
+        _ files: [String], format: InputFormat? = nil, ids: String? = nil,
+        options: JSONLinesReader.Options = JSONLinesReader.Options()
+    ) throws(GranaryError) {
+        paths = files.map(Self.resolved)
+        self.options = options
+        var formats: [InputFormat] = []
+        var sizes: [UInt64] = []
+        for path in paths {
+            guard let format = format ?? InputFormat(path: path) else {
+                throw GranaryError(
+                    .invalidArgument,
+                    "expected a name that ends in .jsonl or .csr, or --format; found \(path)")
+            }
+            if format == .csr { _ = try CSRFile.open(path) }
+            formats.append(format)
+            sizes.append(try PosixFileSystem().openForReading(path).length())
+        }
+        self.formats = formats
+        self.sizes = sizes
+        self.ids = try ids.map { (path) throws(GranaryError) in try TextFile(Self.resolved(path)) }
+    }
+
+    /// A path without links: the engine itself follows none.
+    package static func resolved(_ path: String) -> String {
+        URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    }
+
+    /// The files that hold data of the user: what is wrong in them is bad input.
+    package var inputs: [String] { paths + [ids?.path].compactMap { $0 } }
+
+    /// The next document; nil at the end.
+    ///
+    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids
+    ///   than rows.
+    package func next() throws(GranaryError) -> Document? {
+        while current < paths.count {
+            switch try openReader() {
+            case .lines(let reader):
+                reader.nextRow = rowCount
+                if let document = try reader.next() {
+                    place = (reader.path, reader.line)
+                    return try named(document)
+                }
+                ignoredDenseCount += reader.ignoredDenseCount
+            case .matrix(let file):
+                if row < file.rowCount {
+                    place = (file.path, UInt64(row) + 1)
+                    let vector = try file.row(row, duplicates: options.duplicates)
+                    row += 1
+                    return try named(Document(id: .number(rowCount), sparse: vector))
+                }
+            }
+            current += 1
+            reader = nil
+            row = 0
+        }
+        if let ids, try ids.next() != nil {
+            throw GranaryError(
+                .malformedInput, "expected \(rowCount) ids, one for each row, found more", path: ids.path,
+                line: ids.line)
+        }
+        return nil
+    }
+
+    private func openReader() throws(GranaryError) -> Reader {
+        if let reader { return reader }
+        let path = paths[current]
+        let opened: Reader
+        switch formats[current] {
+        case .jsonl: opened = .lines(try JSONLinesReader(path, options: options))
+        case .csr: opened = .matrix(try CSRFile.open(path))
+        }
+        reader = opened
+        return opened
+    }
+
+    private func named(_ document: Document) throws(GranaryError) -> Document {
+        rowCount += 1
+        guard let ids else { return document }
+        guard let id = try ids.next() else {
+            throw GranaryError(
+                .malformedInput, "expected an id for each row, found \(rowCount - 1)", path: ids.path,
+                line: ids.line + 1)
+        }
+        guard (1...255).contains(id.utf8.count) else {
+            throw GranaryError(
+                .malformedInput, "expected an id of 1 to 255 bytes, found \(id.utf8.count)", path: ids.path,
+                line: ids.line)
+        }
+        return Document(id: .string(id), sparse: document.sparse, payload: document.payload)
+    }
+
+    /// The share of all files that is read, 0...1.
+    package var fraction: Double {
+        let total = sizes.reduce(0, +)
+        guard total > 0, current < paths.count else { return 1 }
+        var done = Double(sizes[..<current].reduce(0, +))
+        switch reader {
+        case .lines(let reader): done += Double(reader.bytesRead)
+        case .matrix(let file): done += Double(sizes[current]) * Double(row) / Double(max(1, file.rowCount))
+        case nil: break
+        }
+        return done / Double(total)
+    }
+}
