@@ -168,8 +168,8 @@ struct ContainerDamageTests {
             for (offset, value) in changes { RepairedBytes.put(value, at: offset, in: &bytes) }
             return file.codeRepaired(bytes)
         }
-        // Both sections begin at a border of 4096 bytes, and 64 bytes behind each may be read. A length that the
-        // structure allows fails at the checksum of the section's bytes.
+        // Both sections begin at a border of 4096 bytes, and 64 bytes behind each may be read. A length that
+        // the structure allows fails at the checksum of the section's bytes.
         let (first, second) = (table, table + 64)
         #expect(code([(first + 16, 4032)]) == .checksumMismatch)
         #expect(code([(first + 16, 4033)]) == .corrupt)
