@@ -77,8 +77,13 @@ struct Calibration: Sendable {
     }
 
     /// The settings for a recall; nil when only an exact search is sure to reach it.
+    ///
+    /// A recall up to 0.01 above the most that blocks reach is not worth an exact search, which takes a hundred times
+    /// as long: it gets the most.
     func settings(forRecall recall: Double) -> SearchSettings? {
-        rows.first { Double($0.recall) >= recall - 1e-6 }?.settings
+        if let row = rows.first(where: { Double($0.recall) >= recall - 1e-6 }) { return row.settings }
+        guard let last = rows.last, recall < 1, Double(last.measured) >= recall - 0.01 else { return nil }
+        return last.settings
     }
 
     // MARK: Measuring
@@ -119,6 +124,13 @@ struct Calibration: Sendable {
             let reaching = grid.indices.filter { recall[$0] >= min(wanted, 0.9999) }
             guard let best = reaching.min(by: { cost[$0] < cost[$1] }) else { break }
             rows.append(Row(recall: target, settings: grid[best], measured: Float(min(1, recall[best]))))
+        }
+        // The most that blocks reach, where that is beyond the last of these.
+        let most = recall.max() ?? 0
+        let reaching = grid.indices.filter { recall[$0] >= most - 0.001 }
+        if let best = reaching.min(by: { cost[$0] < cost[$1] }), Float(recall[best]) > rows.last?.recall ?? 0 {
+            let reached = Float(min(1, recall[best]))
+            rows.append(Row(recall: reached, settings: grid[best], measured: reached))
         }
         return Calibration(rows: rows)
     }
