@@ -132,7 +132,7 @@ enum Kernels {
                 }
             }
         }
-        // What the kernel returns for a malformed block is the largest size_t, which is -1 here.
+        // SIZE_MAX, for a malformed block, is -1 here.
         return (0...255).contains(added) ? added : nil
     }
 

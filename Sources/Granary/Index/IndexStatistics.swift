@@ -60,9 +60,17 @@ extension Snapshot {
         return IndexStatistics(
             generation: generation, documents: documentCount, weights: "\(schema.weights)",
             hasVocabulary: segments.contains { $0.names.hasTokens },
-            bytesOnDisk: manifest.files.reduce(0) { $0 + $1.length },
+            bytesOnDisk: bytesOnDisk,
             mappedBytes: segments.reduce(0) { $0 + $1.blocks.mapping.count + $1.summary.mapping.count },
             residentBytes: sections.reduce(0) { $0 + $1.residentBytes }, segments: described)
+    }
+
+    /// Bytes of all files; the largest number when a damaged manifest names more.
+    private var bytesOnDisk: UInt64 {
+        manifest.files.reduce(0) { sum, file in
+            let (total, overflow) = sum.addingReportingOverflow(file.length)
+            return overflow ? .max : total
+        }
     }
 
     private func describe(_ segment: SegmentReader) -> IndexStatistics.Segment {
@@ -103,7 +111,7 @@ extension Snapshot {
     ) throws(GranaryError) {
         guard level == .full else { return }
         let report = BuildProgress(handler: progress, cancellation: cancellation)
-        let total = manifest.files.reduce(0) { $0 + $1.length }
+        let total = bytesOnDisk
         var done: UInt64 = 0
         for segment in segments {
             for file in [segment.blocks, segment.summary] + [segment.dead?.file].compactMap({ $0 }) {

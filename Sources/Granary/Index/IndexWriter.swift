@@ -122,7 +122,8 @@ public final class IndexWriter {
     /// - Parameter userData: bytes of the caller's own, up to 1 MiB, stored with the generation; nil keeps
     ///   those of the last one.
     /// - Throws: `diskFull`, `tooLarge`, `cancelled` (nothing is published), `commitUncertain`,
-    ///   `writerPoisoned`. When documents were being made into a segment, they are lost, and every further call
+    ///   `writerPoisoned`. When documents were being made into a segment, they are lost, and every further
+    /// call
     ///   throws `writerPoisoned` until `rollback`; otherwise the commit can be tried again.
     public func commit(userData: [UInt8]? = nil) throws(GranaryError) -> CommitReceipt {
         try check()

@@ -77,8 +77,8 @@ public struct SparseVector: Sendable, Hashable {
 
     /// Checks weights, sorts by key, settles duplicates and drops zeros.
     ///
-    /// Keys are equal when neither stands before the other: tokens differ when their bytes do, whereas `==` of
-    /// strings takes two forms of one letter for the same.
+    /// Keys are equal when neither stands before the other: tokens differ when their bytes do, whereas `==`
+    /// of strings takes two forms of one letter for the same.
     private static func normalised<Key>(
         _ keys: [Key], _ weights: [Float], _ duplicates: Duplicates, before: (Key, Key) -> Bool
     ) throws(GranaryError) -> ([Key], [Float]) {

@@ -156,7 +156,9 @@ public final class DirectoryWriter {
         try check()
         var next = manifest
         change(&next)
-        next.generation = manifest.generation + 1
+        let (generation, overflow) = manifest.generation.addingReportingOverflow(1)
+        guard !overflow else { throw GranaryError(.tooLarge, "the index has no generations left", path: path) }
+        next.generation = generation
         next.previousHash = hash
         next.engineVersion = Manifest.thisVersion
         let bytes = try next.encoded()

@@ -38,8 +38,8 @@ import Testing
         test.fileSystem.limitWrites(to: 0)
         #expect(errorCode { _ = try writer.commit() } == .diskFull)
         test.fileSystem.limitWrites(to: nil)
-        // The new "a" is gone with the segment that could not be written: publishing the death of the old one alone
-        // would lose it.
+        // The new "a" is gone with the segment that could not be written: publishing the death of the old
+        // one alone would lose it.
         #expect(errorCode { _ = try writer.commit() } == .writerPoisoned)
         #expect(errorCode { try writer.upsert(try document("b")) } == .writerPoisoned)
         #expect(errorCode { try writer.delete(id: "b") } == .writerPoisoned)

@@ -97,7 +97,8 @@ import Testing
 
     @Test func moreThan65536ComponentsAreFound() throws {
         var random = TestRandom(seed: 14)
-        // 700 documents with 100 components of their own and some that all share: 70,100 components, 32-bit numbers.
+        // 700 documents with 100 components of their own and some that all share: 70,100 components, 32-bit
+        // numbers.
         var documents: [Document] = []
         for number in 0..<700 {
             var components = (0..<100).map { UInt32(1000 + number * 100 + $0) }

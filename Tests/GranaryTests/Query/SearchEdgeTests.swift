@@ -111,7 +111,8 @@ import Testing
     @Test(arguments: [1, 1000], [7, 1000]) func tiesGoToTheDocumentInsertedFirst(
         _ exactBelow: Int, _ segmentDocuments: Int
     ) throws {
-        // Documents of one vector in an order of ids that no sorting would give; other components move them about.
+        // Documents of one vector in an order of ids that no sorting would give; other components move them
+        // about.
         var documents: [Document] = []
         for number in 0..<60 {
             let other = UInt32(10 + number * 7 % 11)

@@ -17,7 +17,8 @@ public struct BruteForce: Sendable {
         self.init(documents)
     }
 
-    /// The best k by the definition of a score: products and sums in float32, in ascending order of component.
+    /// The best k by the definition of a score: products and sums in float32, in ascending order of
+    /// component.
     public func search(_ query: SparseVector, k: Int) -> [Hit] {
         let asked = query.weightOfComponent.sorted { $0.key < $1.key }
         var scored: [(order: Int, hit: Hit)] = []
@@ -48,7 +49,7 @@ public struct BruteForce: Sendable {
 }
 
 extension Float {
-    /// What the schema promises to store of a weight, for the types that round each weight by itself; 0 when it is too
-    /// small to be stored.
+    /// What the schema promises to store of a weight, for the types that round each weight by itself; 0
+    /// when it is too small to be stored.
     public func stored(as type: WeightType) -> Float { type == .float16 ? Float(Float16(self)) : self }
 }

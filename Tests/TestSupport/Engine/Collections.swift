@@ -35,8 +35,8 @@ public struct Collection: Sendable {
         return Collection(documents: made, queries: asked)
     }
 
-    /// Rows with the structure that real encoders give: each topic has components of its own, each document mixes a
-    /// topic, a subtopic and components that all share.
+    /// Rows with the structure that real encoders give: each topic has components of its own, each document
+    /// mixes a topic, a subtopic and components that all share.
     public static func topics(
         documents: Int, topics: Int = 60, components: Int = 3000, queries: Int = 60, seed: UInt64
     ) throws(GranaryError) -> Collection {

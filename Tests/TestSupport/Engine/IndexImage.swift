@@ -1,12 +1,14 @@
 public import GranaryStorage
 
-/// An index taken apart and put together again through the writers of the storage layer: whatever a change makes of a
-/// section or of the manifest, every checksum is right. What is left to find the damage is the engine itself.
+/// An index taken apart and put together again through the writers of the storage layer: whatever a change
+/// makes of a section or of the manifest, every checksum is right. What is left to find the damage is the
+/// engine itself.
 public enum IndexImage {
     /// A copy of an index in which some sections have other bytes.
     ///
     /// - Parameters:
-    ///   - section: the new bytes of a section, given the file's place in the manifest, the section and its bytes;
+    ///   - section: the new bytes of a section, given the file's place in the manifest, the section and its
+    /// bytes;
     ///     nil leaves the section out.
     ///   - manifest: changes the manifest, whose files are up to date.
     public static func rewrite(

@@ -1,8 +1,8 @@
 public import GranaryStorage
 import Synchronization
 
-/// A file system in memory with names of a fixed sequence, a disk that can be full, and files that can be looked at and
-/// changed from outside.
+/// A file system in memory with names of a fixed sequence, a disk that can be full, and files that can be
+/// looked at and changed from outside.
 public final class TestFileSystem: FileSystem {
     private struct State {
         var random: TestRandom

@@ -1,4 +1,5 @@
-/// A random generator with a fixed sequence for each seed (splitmix64), so that a failing test can be repeated.
+/// A random generator with a fixed sequence for each seed (splitmix64), so that a failing test can be
+/// repeated.
 public struct TestRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
