@@ -16,7 +16,7 @@ import re
 import struct
 import sys
 
-from reader_support import crc32c, expand_lz4, expand_zstd, f32, json_value, number, quoted
+from reader_support import crc32c, expand_lz4, expand_zstd, f32, line, search
 
 MAGIC, END_MAGIC = bytes.fromhex("8947524e0d0a1a0a"), bytes.fromhex("0a1a0a0d4e524789")
 MANIFEST_MAGIC, MANIFEST_END = bytes.fromhex("8947524d0d0a1a0a"), bytes.fromhex("0a1a0a0d4d524789")
@@ -272,8 +272,7 @@ class Segment:
         lists = summary.starts(32, self.components, self.blocks)
         maxima, flags = summary.array(33, "f", self.components), summary.bytes(34, self.components)
         starts = summary.starts(35, self.blocks, len(blocks.bytes(20)))
-        summaries = summary.bytes(36)
-        summary_starts = summary.starts(37, self.blocks, len(summaries) // 8)
+        tables = self.summaries(summary)
         postings = 0
         for local in range(self.components):
             documents = having.get(local, {})
@@ -283,12 +282,43 @@ class Segment:
                 ordinals = self.block(blocks.bytes(20)[starts[block]:starts[block + 1]])
                 expect(found.isdisjoint(ordinals) and documents.keys() >= set(ordinals), "the documents of a block")
                 found.update(ordinals)
-                entries, shift = self.row(summaries, summary_starts, block)
-                weighty = [c for c, code in entries if code]
-                expect(shift == 0 and local in weighty and weighty == sorted(set(weighty)), "a summary")
+            summarised = [summary for table in tables[local] for summary in table]
+            expect(len(summarised) == lists[local + 1] - lists[local], "a summary for each block of a list")
+            expect(all(local in summary for summary in summarised), "the list's component in each of its summaries")
             expect(flags[local] in (0, 1) and (flags[local] == 0 or found == documents.keys()), "list flags")
             postings += len(found)
         expect(postings == self.postings, "the number of postings")
+
+    def summaries(self, file):
+        """By local component, its tables: by block, {component: value}."""
+        data, words = file.bytes(36), len(file.bytes(37)) // 4
+        starts = file.starts(37, words - 1, len(data) // 8)
+        lists = file.starts(39, self.components, words - 1)
+        tables = [self.table(data[8 * a:8 * b]) for a, b in zip(starts, starts[1:])]
+        return [tables[a:b] for a, b in zip(lists, lists[1:])]
+
+    def table(self, data):
+        c, shift = Cursor(data, "a table of summaries"), 16 if self.wide else 8
+        blocks, base, _, entries = c.next("H"), c.next("B"), c.next("B"), c.next("I")
+        expect(1 <= blocks <= 256 and entries <= 32767, "the size of a table")
+        buckets = [c.next("H") for _ in range((self.components + (1 << shift) - 1 >> shift) + 1)]
+        expect(buckets[0] == 0 and buckets == sorted(buckets) and buckets[-1] == entries, "buckets of a table")
+        lows = [c.next("H" if self.wide else "B") for _ in range(entries)]
+        places = [c.next("B") for _ in range(entries)]
+        if blocks > 16:
+            packed = c.take((entries + 1) // 2)
+            levels = [packed[i // 2] >> 4 * (i & 1) & 15 for i in range(entries)]
+        else:
+            levels, places = [place >> 4 for place in places], [place & 15 for place in places]
+        expect(len(data) - c.at < 8 and not any(data[c.at:]), "the end of a table")
+        out, before = [{} for _ in range(blocks)], (-1, 0)
+        for bucket, (first, end) in enumerate(zip(buckets, buckets[1:])):
+            for i in range(first, end):
+                entry = ((bucket << shift) + lows[i], places[i])
+                expect(before < entry and entry[0] < self.components and entry[1] < blocks, "entries of a table")
+                out[entry[1]][entry[0]] = half(min(255, base + 2 * levels[i]) << 7)
+                before = entry
+        return out
 
     def block(self, data):
         expect(len(data) >= 6 and data[0] >= 1 and 1 <= data[1] <= 4, "a posting block")
@@ -315,32 +345,6 @@ class Segment:
 
 
 # What people see
-
-def line(segment, ordinal):
-    key, payload = segment.key(ordinal), segment.payload(ordinal)
-    if segment.tokens is None:
-        pairs = sorted((segment.component[local], weight) for local, weight in segment.vector(ordinal))
-    else:
-        pairs = sorted((segment.name(local), weight) for local, weight in segment.vector(ordinal))
-    vector = ", ".join(f"{quoted(str(name))}: {number(weight)}" for name, weight in pairs)
-    out = f'{{"id": {key if isinstance(key, int) else quoted(key)}, "vector": {{{vector}}}'
-    return out + (f', "payload": {json_value(payload)}' if payload is not None else "") + "}"
-
-
-def search(segments, k, terms):
-    hits = []
-    for segment in segments:
-        named = {segment.name(local): local for local in range(segment.components)}
-        wanted = sorted((segment.component[named[n]], named[n], f32(q)) for n, q in terms.items() if n in named)
-        for ordinal in segment.live():
-            stored, score = dict(segment.vector(ordinal)), 0.0
-            # A product of two float32 is exact in 64 bits, and a sum rounded twice is rounded right.
-            for _, local, weight in wanted:
-                score = f32(score + f32(weight * stored.get(local, 0.0)))
-            if score > 0:
-                hits.append((-score, segment.first + segment.insertions[ordinal], str(segment.key(ordinal))))
-    return [(key, -score) for score, _, key in sorted(hits)[:k]]
-
 
 def show(manifest, segments):
     print(f"{manifest.name}: index {manifest.index.hex()}, written by {manifest.version}")

@@ -1,4 +1,7 @@
-"""What `reader.py` needs below the pages: CRC-32C, float32, lz4 and zstd, JSON text. Standard library only."""
+"""What `reader.py` needs beside the pages: CRC-32C, float32, lz4, zstd; JSON lines and brute-force search.
+
+Standard library only.
+"""
 
 import ctypes
 import ctypes.util
@@ -107,3 +110,29 @@ def json_value(data):
         return text.replace("\n", " ").replace("\r", " ")
     except (ValueError, RecursionError):
         return quoted(text)
+
+
+def line(segment, ordinal):
+    key, payload = segment.key(ordinal), segment.payload(ordinal)
+    if segment.tokens is None:
+        pairs = sorted((segment.component[local], weight) for local, weight in segment.vector(ordinal))
+    else:
+        pairs = sorted((segment.name(local), weight) for local, weight in segment.vector(ordinal))
+    vector = ", ".join(f"{quoted(str(name))}: {number(weight)}" for name, weight in pairs)
+    out = f'{{"id": {key if isinstance(key, int) else quoted(key)}, "vector": {{{vector}}}'
+    return out + (f', "payload": {json_value(payload)}' if payload is not None else "") + "}"
+
+
+def search(segments, k, terms):
+    hits = []
+    for segment in segments:
+        named = {segment.name(local): local for local in range(segment.components)}
+        wanted = sorted((segment.component[named[n]], named[n], f32(q)) for n, q in terms.items() if n in named)
+        for ordinal in segment.live():
+            stored, score = dict(segment.vector(ordinal)), 0.0
+            # A product of two float32 is exact in 64 bits, and a sum rounded twice is rounded right.
+            for _, local, weight in wanted:
+                score = f32(score + f32(weight * stored.get(local, 0.0)))
+            if score > 0:
+                hits.append((-score, segment.first + segment.insertions[ordinal], str(segment.key(ordinal))))
+    return [(key, -score) for score, _, key in sorted(hits)[:k]]

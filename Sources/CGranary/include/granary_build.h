@@ -25,9 +25,9 @@ typedef struct {
 } granary_row_statistics;
 
 /// Makes a forward row of a document: `ids` are mapped by `local` to segment-local components and put in
-/// order. `row` needs granary_row_bound(n) bytes, `fine` 4 * (2 * n + 16). `steps` has a step per local
-/// component (uint8). Returns the row's length in bytes, 0 if it has too many entries; `entries` receives
-/// their number.
+/// order. `row` needs granary_row_bound(n, components) bytes, `fine` four times as many. `steps` has a step
+/// per local component (uint8). Returns the row's length in bytes, 0 if it has too many entries; `entries`
+/// receives their number.
 size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
                         const float *steps,
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
