@@ -76,8 +76,8 @@ extension SegmentReader {
         }
     }
 
-    /// Whether a document's row has a component. Reads the row up to the component, without a copy: this is done for
-    /// every posting.
+    /// Whether a document's row has a component. Reads the row up to the component, without a copy: this is
+    /// done for every posting.
     private func hasComponent(_ local: UInt32, _ ordinal: UInt32) throws(GranaryError) -> Bool {
         var weight: [Float] = [0]
         var place = weight.mutableSpan

@@ -140,7 +140,8 @@ import Testing
     @Test func aCommitThatLostNothingCanBeTriedAgain() throws {
         let test = try TestIndex([try document("a", 3), try document("c", 2)])
         let writer = try test.index.writer(.small(segmentDocuments: 1))
-        // This document is in a segment of its own already: the commit has only deletes and the manifest to write.
+        // This document is in a segment of its own already: the commit has only deletes and the manifest to
+        // write.
         try writer.upsert(try document("b", 4))
         try writer.delete(id: "a")
         for room in [0, 100, 4000, 4400] {
