@@ -62,7 +62,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "TestSupport"],
+            dependencies: [
+                "CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "GranaryStorage", "TestSupport",
+            ],
             swiftSettings: strict),
     ]
 )

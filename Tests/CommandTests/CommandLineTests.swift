@@ -152,6 +152,7 @@ import Testing
             ["search", "--index", "x", "--queries", "q.jsonl", "-k", "0"],
             ["search", "--index", "x", "--queries", "q.jsonl", "--recall", "0"],
             ["search", "--index", "x", "--queries", "q.jsonl", "--recall", "1.5"],
+            ["search", "--index", "x", "--queries", "q.jsonl", "--recall", "0.9", "--exact"],
             ["search", "--index", "x", "--queries", "q.jsonl", "--threads", "0"],
             ["search", "--queries", "q.jsonl"], ["build", "--index", "x"],
             ["build", "--index", "x", "--input"],

@@ -108,6 +108,8 @@ import Testing
         Bad(#"{"vector":{"a\x":1}}"#, "an escape"),
         Bad(#"{"vector":{"\ud800":1}}"#, "surrogate"),
         Bad(#"{"vector":{"\udc00":1}}"#, "surrogate"),
+        Bad(#"{"vector":{"\ud800\u0041":1}}"#, "surrogate"),
+        Bad(#"{"vector":{"\ud83dx":1}}"#, "surrogate"),
         Bad(#"{"vector":{"\u12g4":1}}"#, "hexadecimal"),
         Bad("{\"vector\":{\"a\u{1}\":1}}", "control"),
         Bad(#"{"vector":{"a"#, "a closing quote"),

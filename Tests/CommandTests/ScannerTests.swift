@@ -28,7 +28,7 @@ import Testing
                 "\(Int.random(in: 0...99, using: &random)).\(Int.random(in: 0...999_999_999, using: &random))"
             )
         }
-        // Beside the middle of two neighbours a decimal of 16 digits may be nearest to the same float64 as the middle.
+        // Beside the middle of two neighbours a decimal of 16 digits may have the same nearest float64 as it.
         for _ in 0..<40_000 {
             let value = Float.random(in: 1e-4...1000, using: &random)
             let middle = (Double(value) + Double(value.nextUp)) / 2

@@ -92,7 +92,7 @@ struct BuildCommand: ParsableCommand {
             if let segmentDocuments { options.segmentDocuments = segmentDocuments }
             let build = IndexBuild(
                 path: index.path, schema: Schema(weights: weights, payloadCompression: compression),
-                options: options)
+                options: options, vocabularyPath: vocabulary.map(DocumentSource.resolved))
             let receipt = try build.run(source, cancellation: cancellation, bar: bar)
             bar.finish()
             withExtendedLifetime(interrupts) {}

@@ -13,19 +13,21 @@ struct IndexBuild {
     var path: String
     var schema: Schema
     var options: WriterOptions
+    /// The file that names of components come from: what is wrong in them is wrong there.
+    var vocabularyPath: String?
+    var fileSystem: any FileSystem = PosixFileSystem()
 
     /// Builds; on any error what was made is removed, and the directory too if it was made here.
     func run(
         _ source: DocumentSource, cancellation: Cancellation, bar: ProgressBar
     ) throws(GranaryError) -> Receipt {
-        let fileSystem = PosixFileSystem()
         let isNew = try fileSystem.status(path) == nil
-        let index = try Index.create(at: path, schema: schema)
+        let index = try Index.create(at: path, schema: schema, fileSystem: fileSystem)
         do throws(GranaryError) {
             return try fill(index, source, cancellation, bar)
         } catch {
             bar.finish()
-            remove(fileSystem, isNew: isNew)
+            remove(isNew: isNew)
             throw error
         }
     }
@@ -33,7 +35,7 @@ struct IndexBuild {
     private func fill(
         _ index: Index, _ source: DocumentSource, _ cancellation: Cancellation, _ bar: ProgressBar
     ) throws(GranaryError) -> Receipt {
-        let writer = try index.writer(options)
+        let writer = try openWriter(index)
         defer { writer.close() }
         while let document = try source.next() {
             try cancellation.check()
@@ -52,6 +54,17 @@ struct IndexBuild {
         return Receipt(documents: receipt.documents, replaced: replaced, generation: receipt.generation)
     }
 
+    private func openWriter(_ index: Index) throws(GranaryError) -> IndexWriter {
+        do throws(GranaryError) {
+            return try index.writer(options)
+        } catch {
+            guard error.code == .invalidArgument, error.line != nil, error.path == nil else { throw error }
+            var placed = error
+            placed.path = vocabularyPath
+            throw placed
+        }
+    }
+
     /// What the writer does not like about a document, with the place that it came from.
     private func placed(_ error: GranaryError, _ source: DocumentSource) -> GranaryError {
         guard [.invalidArgument, .tooLarge].contains(error.code), error.path == nil else { return error }
@@ -62,7 +75,7 @@ struct IndexBuild {
 
     /// Removes the files of an index that did not come to be; those of others stay, and with them the
     /// directory.
-    private func remove(_ fileSystem: PosixFileSystem, isNew: Bool) {
+    private func remove(isNew: Bool) {
         for name in (try? fileSystem.list(path)) ?? [] {
             let parts = name.split(separator: ".", omittingEmptySubsequences: false)
             let isData = parts.count == 2 && parts[0].count == 32 && parts[0].allSatisfy(\.isHexDigit)

@@ -31,8 +31,8 @@ struct SearchCommand: ParsableCommand {
     var ids: String?
     @Option(name: .short, help: "Hits for each query.")
     var k = 10
-    @Option(help: "The expected share of the true best k that is found, above 0 and up to 1.")
-    var recall = 0.95
+    @Option(help: "The expected share of the true best k that is found, above 0 and up to 1. (default: 0.95)")
+    var recall: Double?
     @Flag(help: "Finds the true best k.")
     var exact = false
     @Option(name: .customLong("run"), help: ArgumentHelp("Writes a TREC run.", valueName: "file"))
@@ -47,9 +47,10 @@ struct SearchCommand: ParsableCommand {
 
     func validate() throws {
         if k < 1 { throw ValidationError("expected a k of at least 1, found \(k)") }
-        if !(recall > 0 && recall <= 1) {
+        if let recall, !(recall > 0 && recall <= 1) {
             throw ValidationError("expected a recall above 0 and up to 1, found \(recall)")
         }
+        if recall != nil, exact { throw ValidationError("expected --recall or --exact, found both") }
         if let threads, threads < 1 {
             throw ValidationError("expected at least one thread, found \(threads)")
         }
@@ -62,21 +63,22 @@ struct SearchCommand: ParsableCommand {
         do {
             let source = try DocumentSource([queries], format: format, ids: ids)
             inputs += source.inputs
+            let cancellation = Cancellation()
+            let interrupts = Interrupts(cancellation)
+            let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
             let snapshot = try Index.open(at: index.path).snapshot()
             let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
             let run = try runFile.map { try OutputFile($0) }
             let printer = HitPrinter(snapshot: snapshot, isJSON: json.isOn, explains: explain)
             var left = queriesMax ?? .max
             while left > 0 {
-                // As many at once as keep all cores busy, and no more, so that memory stays small.
-                let batch = try take(min(left, 512), from: source)
+                try cancellation.check()
+                // Enough at once to keep all cores busy, and no more: memory stays small, Ctrl-C is heard.
+                let batch = try take(min(left, 64), from: source)
                 if batch.isEmpty { break }
                 left -= batch.count
                 let answers = try snapshot.search(
-                    batch: batch.map {
-                        Query(sparse: $0.sparse, k: k, accuracy: exact ? .exact : .recall(recall))
-                    },
-                    threads: threads)
+                    batch: batch.map { Query(sparse: $0.sparse, k: k, accuracy: accuracy) }, threads: threads)
                 for (query, hits) in zip(batch, answers) {
                     try run?.write(try RunFile.lines(query: query.id, hits: hits))
                     if let printed { try printer.write(query, hits, to: printed) }
@@ -84,6 +86,7 @@ struct SearchCommand: ParsableCommand {
             }
             try run?.finish()
             try printed?.finish()
+            withExtendedLifetime(interrupts) {}
         } catch let error as GranaryError {
             Failure.exit(error, inputs: inputs)
         }

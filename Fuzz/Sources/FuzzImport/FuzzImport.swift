@@ -39,6 +39,8 @@ func compare(_ document: Document, _ options: JSONLinesReader.Options) throws(Gr
     if line.contains(0x0a) { report("a document is written on two lines") }
     var options = options
     options.maximumLineBytes = 1 << 24
+    // Components are written in decimal.
+    if case .components = document.sparse.entries { options.hasDecimalTokens = true }
     let again: Document?
     do throws(GranaryError) {
         again = try JSONLinesReader("./input", options: options, fileSystem: try fileSystem(line)).next()

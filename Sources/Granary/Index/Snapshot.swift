@@ -10,6 +10,8 @@ public final class Snapshot: Sendable {
     /// The bytes that the last `commit(userData:)` gave.
     public let userData: [UInt8]
     let segments: [SegmentReader]
+    /// The segments' positions, the largest first.
+    private let searchOrder: [Int]
     let manifest: Manifest
     private let records: [SegmentRecord]
     let scratch = ScratchPool()
@@ -32,6 +34,10 @@ public final class Snapshot: Sendable {
             }
         }
         self.segments = segments
+        searchOrder = segments.indices.sorted {
+            (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0)
+        }
+        documentCount = segments.reduce(0) { $0 + $1.liveCount }
     }
 
     /// The reader of a segment of another generation, if this one has the same files.
@@ -47,7 +53,7 @@ public final class Snapshot: Sendable {
     }
 
     /// Live documents.
-    public var documentCount: Int { segments.reduce(0) { $0 + $1.liveCount } }
+    public let documentCount: Int
 
     // MARK: Search
 
@@ -68,13 +74,24 @@ public final class Snapshot: Sendable {
         let resolved = resolve(query.sparse)
         var counted = SearchStatistics()
         let top = try scratch.with { (scratch) throws(GranaryError) in
-            try SnapshotSearch(segments: segments, query: query, resolved: resolved).run(&scratch, &counted)
+            try SnapshotSearch(
+                segments: segments, order: searchOrder, documentCount: documentCount, query: query,
+                resolved: resolved
+            ).run(&scratch, &counted)
         }
         statistics = counted
+        return try Self.hits(top, segments)
+    }
+
+    private static func hits(
+        _ top: [TopK.Entry], _ segments: [SegmentReader]
+    ) throws(GranaryError) -> [Hit] {
+        // By way of a span: an element of the array would be copied, reference by reference.
+        let readers = segments.span
         var hits: [Hit] = []
         hits.reserveCapacity(top.count)
         for entry in top {
-            hits.append(Hit(id: try segments[Int(entry.segment)].key(entry.ordinal), score: entry.score))
+            hits.append(Hit(id: try readers[Int(entry.segment)].key(entry.ordinal), score: entry.score))
         }
         return hits
     }

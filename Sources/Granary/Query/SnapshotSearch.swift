@@ -3,6 +3,10 @@ import GranaryStorage
 /// The search of all segments of a snapshot under one threshold.
 struct SnapshotSearch {
     let segments: [SegmentReader]
+    /// The segments' positions, the largest first: what it finds spares work in the others.
+    let order: [Int]
+    /// Live documents.
+    let documentCount: Int
     let query: Query
     let resolved: ResolvedQuery
 
@@ -35,52 +39,60 @@ struct SnapshotSearch {
     ) throws(GranaryError) -> [TopK.Entry] {
         if resolved.components.isEmpty { return [] }
         // More than every document is never asked for, whatever k says.
-        let k = min(query.k, segments.reduce(0) { $0 + $1.liveCount })
+        let k = min(query.k, documentCount)
         if k == 0 { return [] }
+        // By way of a span: elements of an array would be copied, reference by reference.
+        let readers = segments.span
         var top = TopK(k)
         var isExhaustive = true
-        // The largest first: what it finds spares work in the others.
-        let order = segments.indices.sorted {
-            (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0)
-        }
+        var isExact = query.accuracy == .exact
         for number in order {
-            let segment = segments[number]
-            let search = SegmentSearch(segment, number: number, resolved)
-            if segment.isExactOnly {
-                try search.searchExactly(least: 0, into: &top, &scratch, &statistics)
-            } else if !(try search.search(
-                k: k, settings: settings(segment), into: &top, &scratch, &statistics))
-            {
-                isExhaustive = false
+            if !(try search(readers[number], number, k, &top, &isExhaustive, &scratch, &statistics)) {
+                isExact = true
             }
         }
-        let isExact = needsExactness
         if !isExact, top.isFull || isExhaustive { return top.sorted }
         // What has been found is a lower bound of the k-th best score: few rows remain to be scored in full.
         var exact = TopK(k)
         for number in order {
-            let segment = segments[number]
-            try SegmentSearch(segment, number: number, resolved)
-                .searchExactly(least: top.threshold, into: &exact, &scratch, &statistics)
+            try searchExactly(readers[number], number, top.threshold, &exact, &scratch, &statistics)
         }
         return exact.sorted
     }
 
-    /// Whether the exact answer is asked for, or a recall that only it is sure to have.
-    private var needsExactness: Bool {
-        switch query.accuracy {
-        case .exact: true
-        case .settings: false
-        case .recall(let recall):
-            segments.contains { !$0.isExactOnly && $0.calibration.settings(forRecall: recall) == nil }
+    /// Enters the best documents of a segment.
+    ///
+    /// - Returns: whether that has the recall that is asked for.
+    private func search(
+        _ reader: borrowing SegmentReader, _ number: Int, _ k: Int, _ top: inout TopK, _ isExhaustive: inout Bool,
+        _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) -> Bool {
+        if reader.isExactOnly {
+            try searchExactly(reader, number, 0, &top, &scratch, &statistics)
+            return true
         }
+        let settings = settings(reader.calibration)
+        let search = SegmentSearch(reader, number: number, resolved)
+        let hasAll = try search.search(
+            k: k, settings: settings ?? SearchSettings(), into: &top, &scratch, &statistics)
+        if !hasAll { isExhaustive = false }
+        return settings != nil
     }
 
-    private func settings(_ segment: SegmentReader) -> SearchSettings {
+    private func searchExactly(
+        _ reader: borrowing SegmentReader, _ number: Int, _ least: Float, _ top: inout TopK,
+        _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        let search = SegmentSearch(reader, number: number, resolved)
+        try search.searchExactly(least: least, into: &top, &scratch, &statistics)
+    }
+
+    /// How a segment is searched; nil where only the exact answer is sure to have the recall that is asked for.
+    private func settings(_ calibration: Calibration) -> SearchSettings? {
         switch query.accuracy {
         case .settings(let settings): settings
-        case .exact: segment.calibration.settings(forRecall: 0.9) ?? SearchSettings()
-        case .recall(let recall): segment.calibration.settings(forRecall: recall) ?? SearchSettings()
+        case .exact: calibration.settings(forRecall: 0.9) ?? SearchSettings()
+        case .recall(let recall): calibration.settings(forRecall: recall)
         }
     }
 }

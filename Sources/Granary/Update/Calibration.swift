@@ -174,6 +174,13 @@ struct Calibration: Sendable {
         return power
     }
 
+    /// What a search costs, in forward rows scored: a summary costs about an eighth of one, opening a block a half,
+    /// a row scored by its full weights two.
+    private static func cost(_ counted: SearchStatistics) -> Double {
+        Double(counted.rows) + Double(counted.summaries) / 8 + Double(counted.blocks) / 2
+            + 2 * Double(counted.exactRows)
+    }
+
     /// For each setting: the recall (the document itself left out) and what it cost.
     private static func outcomes(
         _ sample: Sample, _ segment: SegmentReader, _ grid: [SearchSettings], _ scratch: inout SearchScratch
@@ -193,7 +200,7 @@ struct Calibration: Sendable {
             result.append(
                 (
                     wanted.isEmpty ? 1 : Double(hits) / Double(wanted.count),
-                    Double(counted.rows + counted.summaries) + 4 * Double(counted.exactRows)
+                    cost(counted)
                 ))
         }
         return result
