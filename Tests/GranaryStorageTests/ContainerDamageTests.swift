@@ -109,6 +109,12 @@ struct ContainerDamageTests {
         #expect(
             file.code(Array("hello".utf8) + [UInt8](repeating: 32, count: file.bytes.count - 5)) == .wrongFile
         )
+        // The kind, the index and the id in the header, each alone, behind right checksums.
+        for offset in [8, 16, 32] {
+            var bytes = file.bytes
+            bytes[offset] ^= 3
+            #expect(file.codeRepaired(bytes) == .wrongFile, "byte \(offset)")
+        }
         var record = file.record
         record.rootHash = sibling.record.rootHash
         #expect(file.code(file.bytes, record: record) == .wrongFile)
