@@ -324,8 +324,9 @@ long granary_cluster(granary_builder *b, const granary_row_source *source, const
     return result;
 }
 
-long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
-                       float blend, float energy, uint32_t keep, uint8_t block, granary_summary_entry *out) {
+long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals,
+                       size_t n, float blend, float energy, uint32_t keep, uint8_t block,
+                       granary_summary_entry *out) {
     for (size_t d = 0; d < n; d++) {
         long row = read_row(b, source, ordinals[d]);
         if (row < 0) return -1;
@@ -383,8 +384,9 @@ static void sort_entries(granary_builder *b, const granary_summary_entry *entrie
     for (size_t i = 0; i < n; i++) sorted[b->start[entries[i].component]++] = entries[i];
 }
 
-size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n, size_t blocks,
-                              uint32_t components, uint8_t wide, granary_summary_entry *sorted, uint8_t *out) {
+size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n,
+                              size_t blocks, uint32_t components, uint8_t wide,
+                              granary_summary_entry *sorted, uint8_t *out) {
     sort_entries(b, entries, n, sorted);
     return granary_summaries_encode(sorted, n, blocks, components, wide, out);
 }

@@ -64,7 +64,8 @@ static inline uint32_t find_low(const table_parts *p, uint32_t from, uint32_t to
 #if defined(__x86_64__)
     __m128i wanted = _mm_set1_epi8((char)low);
     for (; short_enough && from < to; from += 16) {
-        int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p->lows + from)), wanted));
+        __m128i lows = _mm_loadu_si128((const __m128i *)(p->lows + from));
+        int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(lows, wanted));
         if (!mask) continue;
         uint32_t hit = from + (uint32_t)__builtin_ctz((unsigned)mask);
         return hit < end ? hit : end;
@@ -83,8 +84,8 @@ static inline uint32_t level_at(const table_parts *p, uint32_t at) {
 }
 
 /// Adds the entries of the component at `at`, up to the end of its bucket.
-static inline void add_entries(const table_parts *p, uint32_t at, uint32_t to, float weight, const float *values,
-                               float *estimates) {
+static inline void add_entries(const table_parts *p, uint32_t at, uint32_t to, float weight, const float
+                               *values, float *estimates) {
     uint32_t low = low_at(p, at);
     do {
         estimates[block_at(p, at)] += weight * values[level_at(p, at)];
@@ -150,8 +151,8 @@ static uint8_t level_of(uint16_t half, uint8_t base) {
     return above < 0 ? 0 : above >> 8 > LEVELS - 1 ? LEVELS - 1 : (uint8_t)(above >> 8);
 }
 
-size_t granary_summaries_encode(const granary_summary_entry *entries, size_t n, size_t blocks, uint32_t components,
-                                uint8_t wide, uint8_t *out) {
+size_t granary_summaries_encode(const granary_summary_entry *entries, size_t n, size_t blocks,
+                                uint32_t components, uint8_t wide, uint8_t *out) {
     uint8_t shift = wide ? 16 : 8;
     uint16_t largest = 0;
     for (size_t i = 0; i < n; i++)

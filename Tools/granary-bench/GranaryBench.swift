@@ -11,9 +11,10 @@ struct GranaryBench: ParsableCommand {
         abstract:
             "Measures recall and latency of a sparse collection, in rows that compare with those of other engines.",
         discussion: """
-            Each row of the output has recall@k against the exact truth, mean and 99th percentile of the latency of one \
-            query in one thread (the better of several passes over all queries), seconds to build, bytes on disk, and \
-            megabytes resident after all queries. Pin the process to one core for figures: taskset -c 0 granary-bench …
+            Each row of the output has recall@k against the exact truth, mean, median and 99th percentile of \
+            the latency of one query in one thread (the best of several passes over all queries), seconds to \
+            build, bytes on disk, and megabytes resident after all queries. Pin the process to one core for \
+            figures: taskset -c 0 granary-bench …
 
             EXAMPLE
               granary-bench --base base.csr --queries queries.csr --truth truth.gt --json granary.json

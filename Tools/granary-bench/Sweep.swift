@@ -83,10 +83,9 @@ struct BenchRow {
 
     var json: String {
         """
-        {"peer": "granary", "params": \(params), "recall": \(recall), "us_mean": \(mean), "us_p50": \(median), \
-        "us_p99": \(p99), \
-        "build_s": \(buildSeconds), "bytes": \(bytes), "rss_mb": \(resident), "rss_open_mb": \(residentAfterOpen), \
-        "open_ms": \(openMilliseconds)}
+        {"peer": "granary", "params": \(params), "recall": \(recall), "us_mean": \(mean), \
+        "us_p50": \(median), "us_p99": \(p99), "build_s": \(buildSeconds), "bytes": \(bytes), \
+        "rss_mb": \(resident), "rss_open_mb": \(residentAfterOpen), "open_ms": \(openMilliseconds)}
         """
     }
 }

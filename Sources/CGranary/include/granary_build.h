@@ -62,15 +62,17 @@ typedef struct {
 long granary_cluster(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
                      const granary_cluster_options *options, uint32_t *clusters);
 
-/// The summary of a block: blend × maximum + (1 - blend) × mean of each component, the strongest up to `energy` of
-/// the sum, by ascending component, each entry marked with `block`. `keep` is in it whatever its weight. `out` has room
-/// for 32,767 entries. Returns their number, or -1 for a malformed row.
-long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals, size_t n,
-                       float blend, float energy, uint32_t keep, uint8_t block, granary_summary_entry *out);
+/// The summary of a block: blend × maximum + (1 - blend) × mean of each component, the strongest up to
+/// `energy` of the sum, by ascending component, each entry marked with `block`. `keep` is in it whatever its
+/// weight. `out` has room for 32,767 entries. Returns their number, or -1 for a malformed row.
+long granary_summarise(granary_builder *b, const granary_row_source *source, const uint32_t *ordinals,
+                       size_t n, float blend, float energy, uint32_t keep, uint8_t block,
+                       granary_summary_entry *out);
 
 /// Writes a summary table of entries given block after block, each by ascending component; see
 /// `granary_summaries_encode`. `sorted` has n places of working memory.
-size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n, size_t blocks,
-                              uint32_t components, uint8_t wide, granary_summary_entry *sorted, uint8_t *out);
+size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n,
+                              size_t blocks, uint32_t components, uint8_t wide,
+                              granary_summary_entry *sorted, uint8_t *out);
 
 #endif

@@ -4,10 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Summary tables (Formats/summaries.md): the summaries of up to 256 blocks of one posting list, transposed: entries of
-// component, block and 4-bit code by ascending component, so that a query reads those of its own components only.
+// Summary tables (Formats/summaries.md): the summaries of up to 256 blocks of one posting list, transposed:
+// entries of component, block and 4-bit code by ascending component, so that a query reads those of its own
+// components only.
 //
-//   u16 blocks | u8 base | u8 zero | u32 entries | u16 bucket starts | low parts of components | blocks | codes
+//   u16 blocks | u8 base | u8 zero | u32 entries | u16 bucket starts | low parts | blocks | codes
 //
 // Every function is safe on any bytes: nothing outside [bytes, bytes + length + 64) is read.
 // The 64 bytes behind a section are part of the container format.
@@ -24,9 +25,9 @@ typedef struct {
     uint8_t wide;        // low parts have 16 bits; otherwise 8
 } granary_summaries;
 
-/// Adds to the estimates of a table's blocks: for each query component, in the order given, weight × value of each
-/// code, in float32. `estimates` has 256 places, zeroed first. `found` has n places of
-/// working memory. Returns the number of blocks, or -1 for a malformed table.
+/// Adds to the estimates of a table's blocks: for each query component, in the order given, weight × value
+/// of each code, in float32. `estimates` has 256 places, zeroed first. `found` has n places of working
+/// memory. Returns the number of blocks, or -1 for a malformed table.
 long granary_summaries_score(const granary_summaries *summaries, uint32_t table, const uint32_t *components,
                              const float *weights, size_t n, uint32_t *found, float *estimates);
 
@@ -45,7 +46,7 @@ typedef struct {
 
 /// Writes a table of up to 256 blocks and 32,767 entries, given by ascending component and then block.
 /// Returns its length, a multiple of 8.
-size_t granary_summaries_encode(const granary_summary_entry *entries, size_t n, size_t blocks, uint32_t components,
-                                uint8_t wide, uint8_t *out);
+size_t granary_summaries_encode(const granary_summary_entry *entries, size_t n, size_t blocks,
+                                uint32_t components, uint8_t wide, uint8_t *out);
 
 #endif

@@ -35,8 +35,8 @@ struct SummaryTableBuilder {
         _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinals: Span<UInt32>
     ) -> Bool {
         let (from, block) = (entryCount, UInt8(blockCount))
-        // SAFETY: behind the pending entries, which are up to half of the array, there is room for the most that the
-        // kernel writes; the kernel checks rows and their components.
+        // SAFETY: behind the pending entries, which are up to half of the array, there is room for the most
+        // that the kernel writes; the kernel checks rows and their components.
         let added = unsafe Kernels.withSource(rows, fine, steps) { source in
             unsafe ordinals.withUnsafeBufferPointer { ordinals in
                 unsafe kernels.summaryEntries.withUnsafeMutableBufferPointer { entries in
@@ -72,8 +72,8 @@ struct SummaryTableBuilder {
         let start = bytes.count
         let bound = granary_summaries_bound(entryCount, kernels.components, isWide ? 1 : 0)
         var table = [UInt8](repeating: 0, count: bound)
-        // SAFETY: `table` has the bytes that the kernel asks for; `entryCount` entries are in the one array and fit
-        // into the other.
+        // SAFETY: `table` has the bytes that the kernel asks for; `entryCount` entries are in the one array
+        // and fit into the other.
         let length = unsafe granary_summaries_make(
             kernels.state, kernels.summaryEntries, entryCount, blockCount, kernels.components, isWide ? 1 : 0,
             &kernels.sortedEntries, &table)

@@ -69,8 +69,8 @@ struct Calibration: Sendable {
 
     /// The settings for a recall; nil when only an exact search is sure to reach it.
     ///
-    /// A recall up to 0.01 above the most that blocks reach is not worth an exact search, which takes a hundred times
-    /// as long: it gets the most.
+    /// A recall up to 0.01 above the most that blocks reach is not worth an exact search, which takes a
+    /// hundred times as long: it gets the most.
     func settings(forRecall recall: Double) -> SearchSettings? {
         if let row = rows.first(where: { Double($0.recall) >= recall - 1e-6 }) { return row.settings }
         guard let last = rows.last, recall < 1, Double(last.measured) >= recall - 0.01 else { return nil }

@@ -1,8 +1,8 @@
 internal import CGranary
 import GranaryStorage
 
-/// A section of summary tables, as in `Formats/summaries.md`. Nothing in it is trusted: the kernels check each table
-/// against its section.
+/// A section of summary tables, as in `Formats/summaries.md`. Nothing in it is trusted: the kernels check
+/// each table against its section.
 struct SummariesView: ~Escapable {
     /// The tables. At least 64 bytes behind them can be read.
     let bytes: RawSpan
@@ -27,8 +27,8 @@ struct SummariesView: ~Escapable {
     /// The number of tables.
     var count: Int { max(0, starts.count - 1) }
 
-    /// Estimates the blocks of a table for a query: entry by entry of the query, weight × value of each code, added in
-    /// float32 in that order.
+    /// Estimates the blocks of a table for a query: entry by entry of the query, weight × value of each
+    /// code, added in float32 in that order.
     ///
     /// - Parameters:
     ///   - estimates: 256 places or more.

@@ -88,7 +88,8 @@ struct SnapshotSearch {
         try search.searchExactly(least: least, into: &top, &scratch, &statistics)
     }
 
-    /// How a segment is searched; nil where only the exact answer is sure to have the recall that is asked for.
+    /// How a segment is searched; nil where only the exact answer is sure to have the recall that is asked
+    /// for.
     private func settings(_ calibration: Calibration) -> SearchSettings? {
         switch query.accuracy {
         case .settings(let settings): settings

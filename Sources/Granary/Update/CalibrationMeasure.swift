@@ -111,8 +111,8 @@ extension Calibration {
         return power
     }
 
-    /// What a search costs, in forward rows scored: a summary costs about an eighth of one, opening a block a half,
-    /// a row scored by its full weights two.
+    /// What a search costs, in forward rows scored: a summary costs about an eighth of one, opening a block
+    /// a half, a row scored by its full weights two.
     private static func cost(_ counted: SearchStatistics) -> Double {
         Double(counted.rows) + Double(counted.summaries) / 8 + Double(counted.blocks) / 2
             + 2 * Double(counted.exactRows)

@@ -170,7 +170,9 @@ public final class DirectoryWriter {
         var next = manifest
         change(&next)
         let (generation, overflow) = manifest.generation.addingReportingOverflow(1)
-        guard !overflow else { throw GranaryError(.tooLarge, "the index has no generations left", path: path) }
+        guard !overflow else {
+            throw GranaryError(.tooLarge, "the index has no generations left", path: path)
+        }
         next.generation = generation
         next.previousHash = hash
         next.engineVersion = Manifest.thisVersion
