@@ -204,6 +204,21 @@ struct FaultTests {
         #expect(try SampleIndex.verified(memory, Self.path).generation == before.generation + 1)
     }
 
+    @Test("a manifest that is linked though its renaming failed is not another writer's")
+    func linkedWithoutAnswer() throws {
+        let (memory, before) = try makeIndex(commits: 1)
+        let fileSystem = FaultyFileSystem(memory)
+        let writer = try DirectoryWriter.open(fileSystem: fileSystem, path: Self.path)
+        let target = "\(Self.path)/\(Manifest.fileName(before.generation + 1))"
+        fileSystem.follow { call in
+            guard call.kind == .rename else { return nil }
+            try? memory.link(call.path, to: target)
+            return .fail(EEXIST)
+        }
+        #expect(codeThrown { try SampleIndex.commit(writer) } == .commitUncertain)
+        #expect(try SampleIndex.verified(memory, Self.path).generation == before.generation + 1)
+    }
+
     @Test("a sync that fails is never tried again on the same file")
     func syncIsNotRetried() throws {
         for systemError in [EIO, ENOSPC] {
