@@ -73,7 +73,7 @@ static uint8_t linear_codes(granary_builder *b, const float *steps, size_t n) {
         while (shift < 24 && b->weights[i] / (steps[b->ids[i]] * (float)(1u << shift)) >= 255.5f) shift++;
     for (size_t i = 0; i < n; i++) {
         float code = b->weights[i] / (steps[b->ids[i]] * (float)(1u << shift)) + 0.5f;
-        b->codes[i] = code < 1 ? 1 : code > 255 ? 255 : (uint8_t)code;
+        b->codes[i] = code > 255 ? 255 : (uint8_t)code;
     }
     return shift;
 }
