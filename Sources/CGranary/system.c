@@ -15,18 +15,25 @@ int granary_rename_no_replace(const char *from, const char *to) {
     if (errno != ENOTSUP) return errno;
 #endif
     if (link(from, to) != 0) return errno;
-    return unlink(from) == 0 ? 0 : errno;
+    // The new name is there: an error would say that it is not. The old one is a leftover if it stays.
+    (void)unlink(from);
+    return 0;
 }
 
-int granary_lock(int descriptor) {
+static int set_lock(int descriptor, int is_locked) {
 #if defined(F_OFD_SETLK)
     struct flock lock;
     memset(&lock, 0, sizeof lock);
-    lock.l_type = F_WRLCK;
+    lock.l_type = is_locked ? F_WRLCK : F_UNLCK;
     lock.l_whence = SEEK_SET;
     if (fcntl(descriptor, F_OFD_SETLK, &lock) == 0) return 0;
     return errno == EACCES ? EAGAIN : errno;
 #else
-    return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? EAGAIN : errno;
+    if (flock(descriptor, (is_locked ? LOCK_EX : LOCK_UN) | LOCK_NB) == 0) return 0;
+    return errno == EWOULDBLOCK ? EAGAIN : errno;
 #endif
 }
+
+int granary_lock(int descriptor) { return set_lock(descriptor, 1); }
+
+int granary_unlock(int descriptor) { return set_lock(descriptor, 0); }

@@ -133,4 +133,32 @@ import Testing
             "eval", "--run", files.file("run"), "--truth", files.file("truth.gt"), "-k", "2")
         #expect(unnamed.code == 65)
     }
+
+    @Test("An exact search of an index with blocks is brute force, ties to the row inserted first")
+    func exactSearch() throws {
+        let seed: UInt64 = 43
+        var random = SeededGenerator(seed: seed)
+        let files = try Workspace()
+        // Quarters: sums and products have the same bits in any order.
+        func rows(_ count: Int, _ random: inout SeededGenerator) -> [[(Int32, Float)]] {
+            Self.collection(&random, rows: count).map { $0.map { ($0.0, Float(Int($0.1 * 4) + 1) / 4) } }
+        }
+        let (documents, queries) = (rows(1200, &random), rows(10, &random))
+        _ = try files.write("base.csr", Matrix(columns: 300, documents).bytes)
+        _ = try files.write("q.csr", Matrix(columns: 300, queries).bytes)
+        try build(files, "index", "base.csr")
+        let searched = try Executable.run(
+            "search", "--index", files.file("index"), "--queries", files.file("q.csr"), "--exact", "-k", "50",
+            "--run", files.file("run"))
+        #expect(searched.code == 0, "\(searched.errors)")
+        let found = try files.read("run").split(separator: "\n").map { $0.split(separator: " ")[0...2] }
+        for (number, query) in queries.enumerated() {
+            let weights = Dictionary(uniqueKeysWithValues: query)
+            let scores = documents.map { $0.reduce(Float(0)) { $0 + $1.1 * weights[$1.0, default: 0] } }
+            let best = scores.indices.filter { scores[$0] > 0 }
+                .sorted { (scores[$0], $1) > (scores[$1], $0) }.prefix(50)
+            let hits = found.filter { $0[0] == "\(number)" }.map { "\($0[2])" }
+            #expect(hits == best.map { "\($0)" }, "query \(number), seed \(seed)")
+        }
+    }
 }

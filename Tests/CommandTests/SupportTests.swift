@@ -110,15 +110,17 @@ import Testing
         let files = try Workspace()
         let lines = try files.write("a.jsonl", "{\"vector\":{\"3\":1}}\n{\"id\":\"x\",\"vector\":{}}\n")
         let matrix = try files.write("b.csr", Matrix(columns: 2, [[(1, 1)], []]).bytes)
-        func ids(_ names: String?) throws -> [DocumentKey] {
-            let source = try DocumentSource([lines, matrix], ids: names)
+        func ids(_ names: String?, of paths: [String]) throws -> [DocumentKey] {
+            let source = try DocumentSource(paths, ids: names)
             var ids: [DocumentKey] = []
             while let document = try source.next() { ids.append(document.id) }
             #expect(source.fraction == 1)
             return ids
         }
-        #expect(try ids(nil) == [0, "x", 2, 3])
-        #expect(try ids(try files.write("ids", "p\nq\nr\ns\n")) == ["p", "q", "r", "s"])
+        #expect(try ids(nil, of: [lines, matrix]) == [0, "x", 2, 3])
+        #expect(try ids(nil, of: [matrix, lines, lines]) == [0, 1, 2, "x", 4, "x"])
+        #expect(
+            try ids(try files.write("ids", "p\nq\nr\ns\n"), of: [lines, matrix]) == ["p", "q", "r", "s"])
         for (text, line) in [("p\nq\nr\n", UInt64(4)), ("p\nq\nr\ns\nt\n", 5), ("p\n\nr\ns\n", 2)] {
             let source = try DocumentSource([lines, matrix], ids: try files.write("ids", text))
             let error = granaryError { () throws(GranaryError) in while try source.next() != nil {} }

@@ -90,7 +90,8 @@ struct FileSystemContractTests {
         defer { withExtendedLifetime(owner) {} }
         try write("a", fileSystem, "\(directory)/a")
         try write("b", fileSystem, "\(directory)/b")
-        #expect(codeThrown { try fileSystem.rename("\(directory)/a", to: "\(directory)/b") } == .alreadyExists)
+        #expect(
+            codeThrown { try fileSystem.rename("\(directory)/a", to: "\(directory)/b") } == .alreadyExists)
         #expect(codeThrown { try fileSystem.link("\(directory)/a", to: "\(directory)/b") } == .alreadyExists)
         #expect(try text(fileSystem, "\(directory)/a") == "a")
         #expect(try text(fileSystem, "\(directory)/b") == "b")
@@ -154,6 +155,8 @@ struct FileSystemContractTests {
         #expect(codeThrown { _ = try file.read(at: 0, count: 5) } == .truncated)
         #expect(codeThrown { _ = try file.read(at: 5, count: 1) } == .truncated)
         #expect(codeThrown { _ = try file.read(at: 1 << 40, count: 1) } == .truncated)
+        #expect(codeThrown { _ = try file.read(at: 0, count: 1 << 50) } == .truncated)
+        #expect(codeThrown { _ = try file.read(at: 1 << 40, count: 1 << 50) } == .truncated)
         #expect(codeThrown { _ = try file.read(at: .max, count: 1) } == .invalidArgument)
         #expect(codeThrown { _ = try file.read(at: 0, count: -1) } == .invalidArgument)
     }

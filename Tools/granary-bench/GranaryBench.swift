@@ -90,8 +90,11 @@ struct GranaryBench: ParsableCommand {
         let index = try Index.create(at: directory, schema: Schema(weights: type))
         let writer = try index.writer(
             WriterOptions(memoryBytes: memory << 20, threads: threads, build: build.options))
-        for row in 0..<min(docs ?? file.rowCount, file.rowCount) {
-            try writer.upsert(Document(id: .number(UInt64(row)), sparse: try file.row(row)))
+        var rows = file.rows(0..<(docs ?? file.rowCount))
+        var row: UInt64 = 0
+        while let vector = try rows.next() {
+            try writer.upsert(Document(id: .number(row), sparse: vector))
+            row += 1
         }
         _ = try writer.commit()
         writer.close()

@@ -23,7 +23,7 @@ package enum InputFormat: String, CaseIterable, Sendable, ExpressibleByArgument 
 package final class DocumentSource {
     private enum Reader {
         case lines(JSONLinesReader)
-        case matrix(CSRFile)
+        case matrix(CSRFile, CSRRows)
     }
 
     /// The files, links resolved.
@@ -42,7 +42,7 @@ package final class DocumentSource {
     private var current = 0
     /// The reader of the current file; nil before its first row.
     private var reader: Reader?
-    private var row = 0
+    private var row: UInt64 = 0
 
     /// Looks at all files; each is read when its turn comes.
     ///
@@ -95,10 +95,11 @@ package final class DocumentSource {
                     return try named(document)
                 }
                 ignoredDenseCount += reader.ignoredDenseCount
-            case .matrix(let file):
-                if row < file.rowCount {
-                    place = (file.path, UInt64(row) + 1)
-                    let vector = try file.row(row, duplicates: options.duplicates)
+            case .matrix(let file, var rows):
+                place = (file.path, row + 1)
+                let vector = try rows.next()
+                reader = .matrix(file, rows)
+                if let vector {
                     row += 1
                     return try named(Document(id: .number(rowCount), sparse: vector))
                 }
@@ -121,7 +122,9 @@ package final class DocumentSource {
         let opened: Reader
         switch formats[current] {
         case .jsonl: opened = .lines(try JSONLinesReader(path, options: options))
-        case .csr: opened = .matrix(try CSRFile.open(path))
+        case .csr:
+            let file = try CSRFile.open(path)
+            opened = .matrix(file, file.rows(0..<file.rowCount, duplicates: options.duplicates))
         }
         reader = opened
         return opened
@@ -150,7 +153,8 @@ package final class DocumentSource {
         var done = Double(sizes[..<current].reduce(0, +))
         switch reader {
         case .lines(let reader): done += Double(reader.bytesRead)
-        case .matrix(let file): done += Double(sizes[current]) * Double(row) / Double(max(1, file.rowCount))
+        case .matrix(let file, _):
+            done += Double(sizes[current]) * Double(row) / Double(max(1, file.rowCount))
         case nil: break
         }
         return done / Double(total)

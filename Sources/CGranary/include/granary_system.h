@@ -10,4 +10,7 @@ int granary_rename_no_replace(const char *from, const char *to);
 /// Takes an exclusive lock of the open file description; EAGAIN when another has it.
 int granary_lock(int descriptor);
 
+/// Gives it up, whoever else has a copy of the descriptor.
+int granary_unlock(int descriptor);
+
 #endif

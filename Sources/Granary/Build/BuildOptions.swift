@@ -38,7 +38,7 @@ public struct BuildOptions: Sendable, Equatable {
         postingsPerDocument: Double? = nil, postingsFloor: Int = 3, listCap: Double = 6,
         centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
-        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.55, exactBelow: Int = 1000,
+        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.42, exactBelow: Int = 1000,
         calibrationQueries: Int = 256,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {

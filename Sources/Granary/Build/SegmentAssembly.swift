@@ -200,14 +200,10 @@ struct SegmentAssembly {
 
     private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
         guard !blockSizes.isEmpty, context.options.calibrationQueries > 0 else { return }
-        let reader = try SegmentReader(
-            blocks: try Container.open(
-                fileSystem: context.fileSystem, directory: context.directory, record: blocks,
-                index: context.index),
-            summary: try summaryFile.preview(), dead: nil, firstSequence: 0)
-        let table = try Calibration.measure(
-            reader, options: context.options, threads: context.threads, progress: context.progress)
-        try summaryFile.write(.calibration, table.encoded)
+        let written = try Container.open(
+            fileSystem: context.fileSystem, directory: context.directory, record: blocks, index: context.index
+        )
+        try summaryFile.write(.calibration, try context.calibrate(written, try summaryFile.preview()))
     }
 }
 

@@ -127,6 +127,8 @@ struct BuildContext: Sendable {
     var step: @Sendable (UInt32) -> Float?
     /// The token of a component, if the index has a vocabulary.
     var token: @Sendable (UInt32) -> String?
+    /// Measures a segment of which everything else has been written; returns its calibration section.
+    var calibrate: @Sendable (_ blocks: Container, _ summary: Container) throws(GranaryError) -> [UInt8]
     /// Whether the index has a vocabulary: known only once a document with a component has come.
     var hasVocabulary: @Sendable () -> Bool
 }

@@ -52,7 +52,9 @@ public final class Index: Sendable {
         try options.validate()
         let directory = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
         do throws(GranaryError) {
-            return try IndexWriter(directory: directory, schema: schema, options: options)
+            return try IndexWriter(
+                directory: directory, schema: try SchemaCodec.decode(directory.manifest.schema, path: path),
+                options: options)
         } catch {
             directory.close()
             throw error
@@ -69,10 +71,12 @@ public final class Index: Sendable {
         var generation: UInt64 = 0
         while true {
             let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
-            if let known, known.generation == manifest.generation { return known }
+            // Not the generation alone: the directory may hold another index by now.
+            if let known, known.manifest == manifest { return known }
             do throws(GranaryError) {
                 let snapshot = try Snapshot(
-                    manifest: manifest, schema: schema, path: path, fileSystem: fileSystem, known: known)
+                    manifest: manifest, schema: try SchemaCodec.decode(manifest.schema, path: path),
+                    path: path, fileSystem: fileSystem, known: known)
                 newest.withLock { $0 = snapshot }
                 return snapshot
             } catch {

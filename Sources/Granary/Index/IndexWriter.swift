@@ -63,18 +63,24 @@ public final class IndexWriter {
     }
 
     private var context: BuildContext {
-        let (known, vocabulary) = (segments.map(\.reader), vocabulary)
+        let (known, vocabulary, options) = (segments.map(\.reader), vocabulary, options)
+        let progress = BuildProgress(handler: options.progress, cancellation: options.cancellation)
         return BuildContext(
             fileSystem: directory.fileSystem, directory: directory.path, index: directory.index,
             schema: schema,
-            options: options.build, threads: options.threads,
-            progress: BuildProgress(handler: options.progress, cancellation: options.cancellation),
+            options: options.build, threads: options.threads, progress: progress,
             step: { component in
                 for segment in known {
                     if let step = segment.step(of: component) { return step }
                 }
                 return nil
-            }, token: { vocabulary.token($0) }, hasVocabulary: { vocabulary.hasTokens })
+            }, token: { vocabulary.token($0) },
+            calibrate: { (blocks, summary) throws(GranaryError) in
+                let segment = try SegmentReader(blocks: blocks, summary: summary, dead: nil, firstSequence: 0)
+                return try Calibration.measure(
+                    segment, options: options.build, threads: options.threads, progress: progress
+                ).encoded
+            }, hasVocabulary: { vocabulary.hasTokens })
     }
 
     // MARK: Operations

@@ -64,7 +64,8 @@ struct SnapshotSearch {
     ///
     /// - Returns: whether that has the recall that is asked for.
     private func search(
-        _ reader: borrowing SegmentReader, _ number: Int, _ k: Int, _ top: inout TopK, _ isExhaustive: inout Bool,
+        _ reader: borrowing SegmentReader, _ number: Int, _ k: Int, _ top: inout TopK,
+        _ isExhaustive: inout Bool,
         _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) -> Bool {
         if reader.isExactOnly {

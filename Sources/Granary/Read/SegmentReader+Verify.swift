@@ -60,9 +60,7 @@ extension SegmentReader {
                         at: 0)
                 else { throw malformed(.postings, at: Int(block)) }
                 for ordinal in fresh[..<count] {
-                    guard try entries(ordinal).components.contains(local) else {
-                        throw malformed(.postings, at: Int(block))
-                    }
+                    guard try hasComponent(local, ordinal) else { throw malformed(.postings, at: Int(block)) }
                 }
                 postingCount += UInt64(count)
             }
@@ -76,5 +74,16 @@ extension SegmentReader {
         guard next == facts.blocks, postingCount == facts.postings else {
             throw malformed(.lists, at: Int(facts.components))
         }
+    }
+
+    /// Whether a document's row has a component. Reads the row up to the component, without a copy: this is
+    /// done for every posting.
+    private func hasComponent(_ local: UInt32, _ ordinal: UInt32) throws(GranaryError) -> Bool {
+        var weight: [Float] = [0]
+        var place = weight.mutableSpan
+        let wanted = [local]
+        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &place)
+        else { throw malformed(.rows, at: Int(ordinal)) }
+        return weight[0] > 0
     }
 }

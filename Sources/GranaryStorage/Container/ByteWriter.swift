@@ -77,10 +77,10 @@ public struct ByteReader: ~Escapable {
     /// The next bytes.
     public mutating func nextBytes(_ count: Int) throws(GranaryError) -> [UInt8] {
         guard count >= 0, count <= remaining else { throw short(of: count) }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
-        for _ in 0..<count { bytes.append(try next(UInt8.self)) }
-        return bytes
+        var copy = ByteWriter()
+        copy.append(span.extracting(position..<position + count))
+        position += count
+        return copy.bytes
     }
 
     /// Bytes that a length (u32) precedes.

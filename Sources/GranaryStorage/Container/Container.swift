@@ -23,11 +23,11 @@ public final class Container: Sendable {
         }
     }
 
-    /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the checksums,
-    /// root hash; that sections lie inside the file, in order and apart.
+    /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the
+    /// checksums, root hash; that sections lie inside the file, in order and apart.
     ///
-    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped), `unsupportedVersion`,
-    ///   `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
+    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped),
+    ///   `unsupportedVersion`, `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
     public static func open(
         fileSystem: any FileSystem, directory: String, record: FileRecord, index: Identifier128
     ) throws(GranaryError) -> Container {
@@ -65,7 +65,8 @@ public final class Container: Sendable {
 
     /// Checks every section against its checksums, and that all bytes between sections are zero.
     ///
-    /// - Parameter progress: is told the bytes verified since it was told last; what it throws ends the check.
+    /// - Parameter progress: is told the bytes verified since it was told last; what it throws ends the
+    ///   check.
     /// - Throws: `checksumMismatch` with section and offset, `corrupt`.
     public func verify(_ progress: ((UInt64) throws(GranaryError) -> Void)? = nil) throws(GranaryError) {
         var end = UInt64(ContainerFormat.headerBytes)
@@ -111,7 +112,8 @@ public final class Container: Sendable {
             guard found == expected else {
                 throw GranaryError(
                     .checksumMismatch,
-                    "expected checksum \(String(expected, radix: 16)) of \(part.count) bytes, found \(String(found, radix: 16))",
+                    "expected checksum \(String(expected, radix: 16)) of \(part.count) bytes, "
+                        + "found \(String(found, radix: 16))",
                     path: path, section: section.id.name, byteOffset: UInt64(start))
             }
         }

@@ -67,7 +67,8 @@ struct ContainerReader: ~Escapable {
         guard kind == record.kind.rawValue, owner == index, id == record.id else {
             throw fail(
                 .wrongFile,
-                "expected \(record.kind) file \(record.id) of index \(index), found kind \(kind), file \(id) of index \(owner)",
+                "expected \(record.kind) file \(record.id) of index \(index), "
+                    + "found kind \(kind), file \(id) of index \(owner)",
                 "header")
         }
     }

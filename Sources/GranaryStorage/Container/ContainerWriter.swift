@@ -1,8 +1,8 @@
 /// Streams one data file: sections one after the other, checksums and table at the end. Not for several
 /// threads.
 ///
-/// A file that is not finished is removed with its writer, and as soon as a write or the final sync fails: what has
-/// reached the disk is not known then, and a second sync may lie.
+/// A file that is not finished is removed with its writer, and as soon as a write or the final sync fails:
+/// what has reached the disk is not known then, and a second sync may lie.
 public final class ContainerWriter {
     private let fileSystem: any FileSystem
     private let file: any WritableFile

@@ -1,9 +1,10 @@
-/// A disk under a recorded history: what is durable, and what has been done since and may or may not have reached it.
+/// A disk under a recorded history: what is durable, and what has been done since and may or may not have
+/// reached it.
 ///
-/// The model is weaker than any journaling file system, after ALICE (Pillai and others, OSDI 2014): each effect that was
-/// not made durable happens or not, whatever the others do. A write is its length (the bytes are zeros or garbage where
-/// its data is lost) and pieces of its data; a rename is a name that appears and one that goes; a file's bytes and its
-/// names have nothing to do with each other.
+/// The model is weaker than any journaling file system, after ALICE (Pillai and others, OSDI 2014): each
+/// effect that was not made durable happens or not, whatever the others do. A write is its length (the bytes
+/// are zeros or garbage where its data is lost) and pieces of its data; a rename is a name that appears and
+/// one that goes; a file's bytes and its names have nothing to do with each other.
 struct CrashDisk {
     /// What a name stands for.
     enum Entry { case file(Int), directory(Int) }
@@ -21,6 +22,8 @@ struct CrashDisk {
     }
 
     private var files: [Int: [UInt8]] = [:]
+    /// Of the durable bytes of each file.
+    private var digests: [Int: Identifier128] = [:]
     private var lengths: [Int: Int] = [:]
     private var directories: [Directory] = []
     private let roots: [String: Int] = ["/": 0, ".": 1]
@@ -40,6 +43,7 @@ struct CrashDisk {
                 set(directory, name, .file(number))
                 files[number] = bytes
                 lengths[number] = bytes.count
+                digests[number] = Checksum.blake2s128(bytes)
             }
         }
         for directory in directories.indices { sync(directory: directory) }
@@ -70,24 +74,41 @@ struct CrashDisk {
         }
     }
 
-    /// What the disk holds after a crash that only the effects of `happened` survive.
+    /// Whether any byte of a file is undecided.
+    var hasUndecidedBytes: Bool {
+        effects.contains { if case .name = $0 { false } else { true } }
+    }
+
+    /// What the disk holds after a crash that only the effects of `happened` survive, and a digest of that.
     ///
     /// - Parameter garbage: what stands in a file where its length has reached the disk and its data has not.
-    func image(_ happened: [Bool], garbage: UInt8) -> [String: MemoryFileSystem.Entry] {
+    func image(
+        _ happened: [Bool], garbage: UInt8
+    ) -> (entries: [String: MemoryFileSystem.Entry], digest: Identifier128) {
         var (files, directories) = (files, directories.map(\.durable))
+        var digests = digests
         for (effect, isThere) in zip(effects, happened) where isThere {
             switch effect {
             case .name(let directory, let name, let entry): directories[directory][name] = entry
             case .length(let file, let count):
                 Self.extend(&files[file, default: []], to: count, with: garbage)
+                digests[file] = nil
             case .data(let file, let offset, let bytes):
                 Self.extend(&files[file, default: []], to: offset + bytes.count, with: garbage)
                 files[file, default: []].replaceSubrange(offset..<offset + bytes.count, with: bytes)
+                digests[file] = nil
             }
         }
         var image: [String: MemoryFileSystem.Entry] = [:]
         for (path, directory) in roots { Self.collect(directory, path, directories, files, into: &image) }
-        return image
+        var summary = ByteWriter()
+        for (path, entry) in image.sorted(by: { $0.key < $1.key }) {
+            summary.append(counted: Array(path.utf8))
+            if case .file(let bytes, let number) = entry {
+                summary.append(digests[number] ?? Checksum.blake2s128(bytes))
+            }
+        }
+        return (image, Checksum.blake2s128(summary.bytes))
     }
 
     private static func collect(
@@ -137,6 +158,7 @@ struct CrashDisk {
             files[file, default: []].replaceSubrange(offset..<offset + bytes.count, with: bytes)
         }
         effects.removeAll(where: isOfFile)
+        digests[file] = Checksum.blake2s128(files[file] ?? [])
     }
 
     private mutating func sync(directory: Int) {

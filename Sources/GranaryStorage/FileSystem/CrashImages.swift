@@ -29,7 +29,8 @@ package struct CrashImageOptions: Sendable {
 }
 
 extension RecordingFileSystem {
-    /// Makes the states that a crash after each operation may leave, each once for the notes that it comes with.
+    /// Makes the states that a crash after each operation may leave, each once for the notes that it comes
+    /// with.
     ///
     /// - Returns: how many there were.
     package func forEachCrashImage<Failure: Error>(
@@ -48,31 +49,15 @@ extension RecordingFileSystem {
             guard count >= options.firstOperation else { continue }
             let known = ByteWriter.describing(notes)
             for happened in CrashSubsets.all(of: disk.effects.count, options, &generator) {
-                for garbage: UInt8 in [0, 0xa5] {
-                    let entries = disk.image(happened, garbage: garbage)
-                    guard seen.insert(Self.fingerprint(entries, known)).inserted else { continue }
+                for garbage: UInt8 in disk.hasUndecidedBytes ? [0, 0xa5] : [0] {
+                    let (entries, digest) = disk.image(happened, garbage: garbage)
+                    guard seen.insert(Checksum.blake2s128(known, digest.bytes)).inserted else { continue }
                     let lost = zip(disk.effects, happened).filter { !$0.1 }.map { "\($0.0)" }
                     try body(CrashImage(entries: entries, operation: count, notes: notes, lost: lost))
                 }
             }
         }
         return seen.count
-    }
-
-    private static func fingerprint(_ entries: [String: MemoryFileSystem.Entry], _ notes: [UInt8])
-        -> Identifier128
-    {
-        var writer = ByteWriter()
-        for (path, entry) in entries.sorted(by: { $0.key < $1.key }) {
-            writer.append(counted: Array(path.utf8))
-            if case .file(let bytes, _) = entry {
-                writer.append(UInt8(1))
-                writer.append(counted: bytes)
-            } else {
-                writer.append(UInt8(0))
-            }
-        }
-        return Checksum.blake2s128(notes, writer.bytes)
     }
 }
 

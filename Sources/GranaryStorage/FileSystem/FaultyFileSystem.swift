@@ -2,8 +2,8 @@ import Synchronization
 
 /// A file system around another that fails when it is told to. For tests.
 ///
-/// A rule looks at every call before it is made and decides what becomes of it. Safe to use from several threads; calls
-/// are numbered from 1 in the order in which they arrive.
+/// A rule looks at every call before it is made and decides what becomes of it. Safe to use from several
+/// threads; calls are numbered from 1 in the order in which they arrive.
 package final class FaultyFileSystem: FileSystem {
     /// The calls of a file system and of its files, apart from closing and what cannot fail.
     package enum Kind: String, Sendable, CaseIterable {
@@ -41,7 +41,8 @@ package final class FaultyFileSystem: FileSystem {
         case failAfterwards(Int32)
         /// Half of a write is made before it fails with an errno; other calls are not made.
         case failHalfway(Int32)
-        /// It is not made, and seems to succeed: what a mutant without the call would do. Only for calls without results.
+        /// It is not made, and seems to succeed: what a mutant without the call would do. Only for calls
+        /// without results.
         case skip
     }
 

@@ -13,6 +13,19 @@ public struct FileStatus: Sendable, Equatable {
     public struct Identity: Sendable, Hashable {
         var device: UInt64
         var number: UInt64
+
+        /// Makes an identity.
+        public init(device: UInt64, number: UInt64) {
+            self.device = device
+            self.number = number
+        }
+    }
+
+    /// Makes a status.
+    public init(kind: Kind, length: UInt64, identity: Identity) {
+        self.kind = kind
+        self.length = length
+        self.identity = identity
     }
 }
 

@@ -2,8 +2,9 @@ import Synchronization
 
 /// A file system in memory: for tests, and for images of what a crash leaves.
 ///
-/// Safe to use from several threads. Everything is durable at once. Names behave as those of `PosixFileSystem`: handles
-/// and mappings outlive them, a lock belongs to the file and not to its name. Complexity: mapping copies the file.
+/// Safe to use from several threads. Everything is durable at once. Names behave as those of
+/// `PosixFileSystem`: handles and mappings outlive them, a lock belongs to the file and not to its name.
+/// Complexity: mapping copies the file.
 public final class MemoryFileSystem: FileSystem {
     private struct State {
         var nodes: [String: Node] = ["/": .directory(MemoryStorage()), ".": .directory(MemoryStorage())]

@@ -11,10 +11,19 @@ public enum PathName {
     /// The last part of a path.
     public static func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
 
-    /// A path without the slashes and dots that change nothing.
+    /// A path without slashes and dots that change nothing, where there are no links that give them a
+    /// meaning.
     package static func normal(_ path: String) -> String {
-        let parts = path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
-        return path.hasPrefix("/") ? "/" + parts : parts.isEmpty ? "." : parts
+        var parts: [Substring] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == "..", let last = parts.last, last != ".." {
+                parts.removeLast()
+            } else if part != ".." || !path.hasPrefix("/") {
+                parts.append(part)
+            }
+        }
+        let joined = parts.joined(separator: "/")
+        return path.hasPrefix("/") ? "/" + joined : joined.isEmpty ? "." : joined
     }
 
     private static func trimmed(_ path: some StringProtocol) -> Substring {

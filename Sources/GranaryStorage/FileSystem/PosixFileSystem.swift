@@ -139,6 +139,12 @@ private final class PosixFile: WritableFile {
         guard count >= 0, let start = off_t(exactly: offset), start <= off_t.max - off_t(count) else {
             throw GranaryError(.invalidArgument, "expected a range of a file", path: path, byteOffset: offset)
         }
+        // Room for a few bytes too many does no harm; for many it may not be there.
+        if count > 1 << 20, UInt64(count) > max(offset, try length()) - offset {
+            throw GranaryError(
+                .truncated, "expected \(count) bytes, found the end of the file", path: path,
+                byteOffset: offset)
+        }
         var (done, failed) = (0, Int32(0))
         // SAFETY: pread is told the room that is left behind `done`; only what it filled is kept.
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -198,8 +204,8 @@ private final class PosixFile: WritableFile {
     }
 }
 
-/// A kernel lock of an open file description: it ends with its process, however that ends, closing another descriptor of
-/// the file does not drop it, and two of one process exclude each other.
+/// A kernel lock of an open file description: it ends with its process, however that ends, closing another
+/// descriptor of the file does not drop it, and two of one process exclude each other.
 private final class PosixLock: FileLock {
     private let path: String
     private let descriptor: Int32
@@ -218,7 +224,8 @@ private final class PosixLock: FileLock {
                 throw number == EAGAIN
                     ? Self.locked(descriptor, path) : SystemCalls.error("lock", number, path: path)
             }
-            // Between opening and locking, its last holder may have removed it, and another have locked a new one.
+            // Between opening and locking, its last holder may have removed it, and another have locked a new
+            // one.
             guard try PosixFileSystem().status(path)?.identity == status.identity else {
                 throw GranaryError(
                     .locked, "expected a free index, found its lock replaced meanwhile", path: path)
@@ -257,6 +264,9 @@ private final class PosixLock: FileLock {
         isHeld.withLock { isHeld in
             guard isHeld else { return }
             isHeld = false
+            // A child that is being started has a copy of the descriptor, which keeps the lock until it runs
+            // its program.
+            _ = granary_unlock(descriptor)
             _ = SystemCalls.close(descriptor)
         }
     }

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A file system in memory that records what is done to it, so that every state that a crash may leave can be made.
+/// A file system in memory that records what is done to it, so that every state that a crash may leave can be
+/// made.
 ///
 /// Safe to use from several threads: operations are recorded in the order in which they happened. For tests.
 package final class RecordingFileSystem: FileSystem {

@@ -1,7 +1,7 @@
 /// An index directory in the hands of its one writer: the lock and the commit protocol.
 ///
-/// The order of a commit is the whole of its safety: data files are durable before it begins; directory, manifest,
-/// rename, directory follow, and only then is it acknowledged. Not for several threads at once.
+/// The order of a commit is the whole of its safety: data files are durable before it begins; directory,
+/// manifest, rename, directory follow, and only then is it acknowledged. Not for several threads at once.
 public final class DirectoryWriter {
     /// The directory.
     public let path: String
@@ -33,8 +33,10 @@ public final class DirectoryWriter {
 
     /// Makes an index: an empty first generation.
     ///
-    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create` leaves.
-    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made is removed.
+    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create`
+    ///   leaves.
+    /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made
+    ///   is removed.
     public static func create(
         fileSystem: any FileSystem, path: String, schema: [UInt8]
     ) throws(GranaryError) -> DirectoryWriter {
@@ -56,7 +58,14 @@ public final class DirectoryWriter {
     private static func createFirst(
         _ fileSystem: any FileSystem, _ path: String, schema: [UInt8], isNew: Bool
     ) throws(GranaryError) -> DirectoryWriter {
-        if isNew { try fileSystem.syncDirectory(PathName.parent(path)) }
+        do throws(GranaryError) {
+            // The parent, whether the path is a link, a dot or ends in a slash. A directory that the caller
+            // has made just now is not durable either.
+            try fileSystem.syncDirectory("\(path)/..")
+        } catch {
+            // Whoever made the directory in one that may not be read had to care for it.
+            guard !isNew, error.code == .permissionDenied else { throw error }
+        }
         let empty = Manifest(index: fileSystem.randomIdentifier(), schema: schema)
         // Generation 0 is never written: it only precedes the first.
         var none = empty
@@ -76,6 +85,8 @@ public final class DirectoryWriter {
             // Another may have made an index, and given it free, before the lock was taken.
             try expectEmpty(fileSystem, path)
         } catch {
+            // Whoever waits for a lock that goes sees that it has gone.
+            if isNew || error.code != .alreadyExists { try? fileSystem.unlink("\(path)/\(lockName)") }
             writer.close()
             throw error
         }
@@ -89,7 +100,8 @@ public final class DirectoryWriter {
         }
     }
 
-    /// That a directory has nothing but what an interrupted `create` leaves: never a manifest, never a data file.
+    /// That a directory has nothing but what an interrupted `create` leaves: never a manifest, never a data
+    /// file.
     private static func expectEmpty(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) {
         let first = try fileSystem.list(path).first {
             $0 != lockName && !(isDisposable($0) && $0.hasSuffix(".tmp"))
@@ -102,8 +114,8 @@ public final class DirectoryWriter {
 
     /// Takes an index for writing, checks the structure of every file, and removes what a crash has left.
     ///
-    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but not write),
-    ///   and what is wrong with the manifest or a file.
+    /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but
+    ///   not write), and what is wrong with the manifest or a file.
     public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
     {
         // Before the lock, whose file must not be made in a directory that is none of ours.
@@ -150,8 +162,9 @@ public final class DirectoryWriter {
     /// Publishes the next generation. Its new files are finished (and so durable) already.
     ///
     /// - Parameter change: makes the next generation of this one.
-    /// - Throws: `diskFull` and `tooLarge` (nothing is published, the writer stays usable), `commitUncertain` (the outcome
-    ///   is unknown), and others that poison the writer: nothing is removed then, since the system's word is in doubt.
+    /// - Throws: `diskFull`, `tooLarge` and `invalidArgument` (nothing is published, the writer stays
+    ///   usable), `commitUncertain` (the outcome is unknown), and others that poison the writer: nothing is
+    ///   removed then, since the system's word is in doubt.
     public func commit(_ change: (inout Manifest) -> Void) throws(GranaryError) -> Manifest {
         try check()
         var next = manifest
@@ -178,8 +191,8 @@ public final class DirectoryWriter {
         if poison == nil { poison = GranaryError(.writerPoisoned, "the writer is closed", path: path) }
     }
 
-    /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves one whose
-    /// files are gone. Files that are not the engine's stay.
+    /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves
+    /// one whose files are gone. Files that are not the engine's stay.
     public func destroy() {
         defer { close() }
         guard lock.isStillHeld(), let names = try? fileSystem.list(path) else { return }
@@ -220,25 +233,38 @@ public final class DirectoryWriter {
 
     /// Makes the manifest visible, then durable.
     private func publish(_ temporary: String, _ generation: UInt64) throws(GranaryError) {
+        let target = "\(path)/\(Manifest.fileName(generation))"
         do throws(GranaryError) {
-            try fileSystem.rename(temporary, to: "\(path)/\(Manifest.fileName(generation))")
+            try fileSystem.rename(temporary, to: target)
         } catch {
-            if error.code == .diskFull {
-                try? fileSystem.unlink(temporary)
-                throw error
-            }
-            if error.code == .alreadyExists {
-                throw poisoned(
-                    GranaryError(
-                        .alreadyExists, "another writer has made generation \(generation)", path: path))
-            }
-            throw uncertain(generation, error)
+            throw unpublished(temporary, target, generation, error)
         }
         do throws(GranaryError) {
             try fileSystem.syncDirectory(path)
         } catch {
             throw uncertain(generation, error)
         }
+    }
+
+    /// What a failed rename means. It may have been done all the same, so only what is seen counts.
+    private func unpublished(
+        _ temporary: String, _ target: String, _ generation: UInt64, _ cause: GranaryError
+    ) -> GranaryError {
+        do throws(GranaryError) {
+            let (own, found) = (try fileSystem.status(temporary), try fileSystem.status(target))
+            if cause.code == .diskFull, found == nil {
+                try? fileSystem.unlink(temporary)
+                return cause
+            }
+            if cause.code == .alreadyExists, let own, let found, own.identity != found.identity {
+                return poisoned(
+                    GranaryError(
+                        .alreadyExists, "another writer has made generation \(generation)", path: path))
+            }
+        } catch {
+            // Not even that can be seen.
+        }
+        return uncertain(generation, cause)
     }
 
     private func uncertain(_ generation: UInt64, _ cause: GranaryError) -> GranaryError {
@@ -273,7 +299,8 @@ public final class DirectoryWriter {
         Set((manifest.files + (previous?.files ?? [])).map(\.name))
     }
 
-    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next opening.
+    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next
+    /// opening.
     private func remove(_ old: Manifest) {
         try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
         let retained = retainedNames
@@ -293,8 +320,8 @@ public final class DirectoryWriter {
         }
     }
 
-    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours. Other names
-    /// are not ours to remove.
+    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours.
+    /// Other names are not ours to remove.
     private static func isDisposable(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, Identifier128(hex: String(parts[0])) != nil else { return false }

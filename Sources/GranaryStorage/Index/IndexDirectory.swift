@@ -9,14 +9,24 @@ public enum IndexDirectory {
         try latest(fileSystem: fileSystem, path: path).manifest
     }
 
+    /// A generation that is still there.
+    package static func manifest(
+        _ generation: UInt64, fileSystem: any FileSystem, path: String
+    ) throws(GranaryError) -> Manifest {
+        try read(generation, fileSystem: fileSystem, path: path).manifest
+    }
+
     /// The newest generation and the hash in its trailer.
     static func latest(
         fileSystem: any FileSystem, path: String
     ) throws(GranaryError) -> (manifest: Manifest, hash: Identifier128) {
-        var seen: UInt64 = 0
+        var (seen, emptyCount) = (UInt64(0), 0)
         while true {
             let generations = try fileSystem.list(path).compactMap(Manifest.generation(ofFileName:))
             guard let newest = generations.max() else {
+                // Listing is no single step: two commits meanwhile may hide the old names and the new ones.
+                emptyCount += 1
+                if emptyCount < 3 { continue }
                 throw GranaryError(.notAnIndex, "expected an index, found no manifest", path: path)
             }
             do throws(GranaryError) {

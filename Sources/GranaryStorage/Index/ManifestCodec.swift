@@ -5,14 +5,15 @@ extension Manifest {
     private static let major: UInt16 = 1
     private static let trailerBytes = 32
     private static let largestSchema = 1 << 16
-    /// Room for millions of files; a reader allocates no more than this, whatever lies in the place of a manifest.
+    /// Room for millions of files; a reader allocates no more than this, whatever lies in the place of a
+    /// manifest.
     static let largestBytes = 1 << 28
     private static let none = UInt32.max
 
     /// The bytes.
     ///
-    /// - Throws: `tooLarge` for user data over 1 MiB, a schema over 64 KiB or a manifest over 256 MiB, `invalidArgument`
-    ///   where the parts do not agree: what cannot be read back is not written.
+    /// - Throws: `tooLarge` for user data over 1 MiB, a schema over 64 KiB or a manifest over 256 MiB,
+    ///   `invalidArgument` where the parts do not agree: what cannot be read back is not written.
     public func encoded() throws(GranaryError) -> [UInt8] {
         for (part, count, limit) in [
             ("user data", userData.count, Manifest.largestUserData),

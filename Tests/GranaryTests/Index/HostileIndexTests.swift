@@ -91,7 +91,7 @@ import Testing
             let container = try Container.open(
                 fileSystem: source, directory: TestIndex.path, record: record, index: manifest.index)
             for section in container.sections {
-                for way in 0..<14 {
+                for way in 0..<11 {
                     let fileSystem = try IndexImage.rewrite(
                         files, directory: TestIndex.path,
                         section: { file, candidate, bytes in

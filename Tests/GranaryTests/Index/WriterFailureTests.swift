@@ -136,4 +136,29 @@ import Testing
             #expect(found.count == expected.count + (round == 0 ? 0 : 2))
         }
     }
+
+    @Test func aCommitThatLostNothingCanBeTriedAgain() throws {
+        let test = try TestIndex([try document("a", 3), try document("c", 2)])
+        let writer = try test.index.writer(.small(segmentDocuments: 1))
+        // This document is in a segment of its own already: the commit has only deletes and the manifest to
+        // write.
+        try writer.upsert(try document("b", 4))
+        try writer.delete(id: "a")
+        for room in [0, 100, 4000, 4400] {
+            test.fileSystem.limitWrites(to: room)
+            #expect(errorCode { _ = try writer.commit() } == .diskFull, "room for \(room) bytes")
+            #expect(try test.index.snapshot().documentCount == 2)
+        }
+        test.fileSystem.limitWrites(to: nil)
+        try writer.delete(id: "c")
+        try writer.upsert(try document("d", 5))
+        #expect(try writer.commit().documents == 2)
+        #expect(try test.index.snapshot().document(id: "b") == document("b", 4))
+        #expect(try test.index.snapshot().document(id: "d") == document("d", 5))
+        // Neither the deletes of attempts that failed nor segments that died are left.
+        writer.close()
+        let files = try test.files()
+        try test.index.writer().close()
+        #expect(try test.files() == files)
+    }
 }

@@ -4,7 +4,9 @@ import Testing
 
 /// Upserts, deletes, commits and snapshots.
 @Suite struct WriterTests {
-    private func document(_ id: DocumentKey, _ weight: Float, component: UInt32 = 1) throws -> Document {
+    private func document(
+        _ id: DocumentKey, _ weight: Float, component: UInt32 = 1
+    ) throws(GranaryError) -> Document {
         Document(id: id, sparse: try SparseVector(components: [component], weights: [weight]))
     }
 
@@ -177,5 +179,25 @@ import Testing
             #expect(errorCode { _ = try test.index.writer(options) } == .invalidArgument)
         }
         try test.index.writer().close()
+    }
+
+    @Test func anIndexMadeAnewInTheSameDirectoryIsAnotherIndex() throws {
+        let test = try TestIndex([try document("a", 1)])
+        let old = try test.index.snapshot()
+        for name in try test.files().keys { try test.fileSystem.unlink("\(TestIndex.path)/\(name)") }
+        let new = try Index.create(
+            at: TestIndex.path, schema: Schema(weights: .float32), fileSystem: test.fileSystem)
+        let writer = try new.writer(.small())
+        try writer.upsert(try document("b", 0.1))
+        _ = try writer.commit()
+        writer.close()
+        // The same generation, but not the same documents.
+        let snapshot = try test.index.snapshot()
+        #expect(snapshot.generation == old.generation)
+        #expect(try ids(snapshot) == ["b"])
+        #expect(try ids(old) == ["a"])
+        // A handle from before writes by the schema of what is there.
+        try test.write { (writer) throws(GranaryError) in try writer.upsert(try document("c", 0.1)) }
+        #expect(try new.snapshot().document(id: "c") == document("c", 0.1))
     }
 }

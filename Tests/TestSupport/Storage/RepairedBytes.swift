@@ -4,7 +4,8 @@ public import GranaryStorage
 ///
 /// It knows the formats from their description and not from the code that it tests.
 public enum RepairedBytes {
-    /// A container whose header, block checksums where they lie inside the file, root hash and footer agree with its bytes.
+    /// A container whose header, block checksums where they lie inside the file, root hash and footer agree
+    /// with its bytes.
     ///
     /// - Returns: the bytes and the root hash; nil where the damage leaves no place for a root hash.
     public static func container(_ damaged: [UInt8]) -> (bytes: [UInt8], root: Identifier128)? {
@@ -33,8 +34,11 @@ public enum RepairedBytes {
     }
 
     /// Writes a number, little-endian.
-    public static func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int, in bytes: inout [UInt8]) {
-        for byte in 0..<Value.bitWidth / 8 { bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> Value(8 * byte)) }
+    public static func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int, in bytes: inout [UInt8])
+    {
+        for byte in 0..<Value.bitWidth / 8 {
+            bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> Value(8 * byte))
+        }
     }
 
     /// Reads a number, little-endian.

@@ -13,7 +13,8 @@ public enum SampleIndex {
         salt: UInt8 = 0
     ) throws(GranaryError) -> FileRecord {
         let writer = try ContainerWriter(
-            fileSystem: fileSystem, directory: directory, kind: kind, index: index, id: fileSystem.randomIdentifier())
+            fileSystem: fileSystem, directory: directory, kind: kind, index: index,
+            id: fileSystem.randomIdentifier())
         do throws(GranaryError) {
             try writer.beginSection(letters)
             try writer.append((0..<100).map { UInt8(97 + $0 % 26) ^ salt })
@@ -34,8 +35,10 @@ public enum SampleIndex {
         let salt = UInt8(truncatingIfNeeded: writer.manifest.generation + 1)
         var files: [FileRecord] = []
         do throws(GranaryError) {
-            files.append(try file(writer.fileSystem, writer.path, index: writer.index, kind: .blocks, salt: salt))
-            files.append(try file(writer.fileSystem, writer.path, index: writer.index, kind: .summary, salt: salt))
+            files.append(
+                try file(writer.fileSystem, writer.path, index: writer.index, kind: .blocks, salt: salt))
+            files.append(
+                try file(writer.fileSystem, writer.path, index: writer.index, kind: .summary, salt: salt))
             let made = files
             return try writer.commit { manifest in
                 manifest.files = Array(manifest.files.suffix(2)) + made
@@ -52,10 +55,12 @@ public enum SampleIndex {
 
     /// The newest generation, after every file of it has been verified in full.
     @discardableResult
-    public static func verified(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> Manifest {
+    public static func verified(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> Manifest
+    {
         let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         for record in manifest.files {
-            try Container.open(fileSystem: fileSystem, directory: path, record: record, index: manifest.index).verify()
+            try Container.open(fileSystem: fileSystem, directory: path, record: record, index: manifest.index)
+                .verify()
         }
         return manifest
     }

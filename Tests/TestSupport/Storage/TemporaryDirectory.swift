@@ -7,7 +7,8 @@ public final class TemporaryDirectory: Sendable {
 
     /// Makes one.
     public init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("granary-test-\(UUID().uuidString)")
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "granary-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
         path = url.path
     }

@@ -1,87 +1,16 @@
 import GranaryStorage
 
-/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached
-/// it on documents used as queries. Stored in the segment; see `Formats/segment.md`.
-struct Calibration: Sendable {
-    /// One recall and the settings that reached it.
-    struct Row: Sendable, Equatable {
-        var recall: Float
-        var settings: SearchSettings
-        /// The recall measured with these settings.
-        var measured: Float
-    }
-
-    /// By ascending recall.
-    private(set) var rows: [Row]
-
+/// Measuring a segment's recall when it has been written.
+extension Calibration {
     /// Recalls that are calibrated.
-    static let recalls: [Float] = [
+    private static let recalls: [Float] = [
         0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998,
-    ]
-    /// Used where nothing has been measured.
-    static let defaults: [Row] = [
-        Row(recall: 0.9, settings: SearchSettings(listMass: 0.6, blockFactor: 0.9), measured: 0),
-        Row(recall: 0.95, settings: SearchSettings(listMass: 0.75, blockFactor: 0.85), measured: 0),
-        Row(recall: 0.998, settings: SearchSettings(listMass: 0.95, blockFactor: 0.6), measured: 0),
     ]
     private static let masses: [Double] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
     private static let factors: [Double] = [1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4]
     private static let k = 10
     /// Components of the queries that are made of documents, in turn.
     private static let queryLengths = [12, 24, 40]
-    private static let rowBytes = 16
-
-    /// Reads the section; without one the defaults hold.
-    ///
-    /// - Throws: `corrupt` for values out of range or out of order.
-    init(_ section: Section?, path: String) throws(GranaryError) {
-        guard let section else {
-            rows = Self.defaults
-            return
-        }
-        var reader = ByteReader(section.bytes, path: path, section: section.id.name)
-        rows = []
-        for _ in 0..<section.count / Self.rowBytes {
-            let recall = Float(bitPattern: try reader.next(UInt32.self))
-            let mass = Float(bitPattern: try reader.next(UInt32.self))
-            let factor = Float(bitPattern: try reader.next(UInt32.self))
-            let measured = Float(bitPattern: try reader.next(UInt32.self))
-            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass),
-                (0...10).contains(factor),
-                (0...1).contains(measured)
-            else {
-                throw GranaryError(
-                    .corrupt,
-                    "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
-                    path: path, section: section.id.name)
-            }
-            rows.append(
-                Row(
-                    recall: recall,
-                    settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
-                    measured: measured))
-        }
-    }
-
-    private init(rows: [Row]) { self.rows = rows }
-
-    var encoded: [UInt8] {
-        var writer = ByteWriter()
-        for row in rows {
-            writer.append(row.recall.bitPattern)
-            writer.append(Float(row.settings.listMass).bitPattern)
-            writer.append(Float(row.settings.blockFactor).bitPattern)
-            writer.append(row.measured.bitPattern)
-        }
-        return writer.bytes
-    }
-
-    /// The settings for a recall; nil when only an exact search is sure to reach it.
-    func settings(forRecall recall: Double) -> SearchSettings? {
-        rows.first { Double($0.recall) >= recall - 1e-6 }?.settings
-    }
-
-    // MARK: Measuring
 
     /// Measures a segment: queries made of documents chosen at random (some of their components, with other
     /// weights) are searched exactly and with
@@ -119,6 +48,14 @@ struct Calibration: Sendable {
             let reaching = grid.indices.filter { recall[$0] >= min(wanted, 0.9999) }
             guard let best = reaching.min(by: { cost[$0] < cost[$1] }) else { break }
             rows.append(Row(recall: target, settings: grid[best], measured: Float(min(1, recall[best]))))
+        }
+        // The most that blocks reach, where that is beyond the last of these.
+        let most = recall.max() ?? 0
+        let reaching = grid.indices.filter { recall[$0] >= most - 0.001 }
+        if let best = reaching.min(by: { cost[$0] < cost[$1] }), Float(recall[best]) > rows.last?.recall ?? 0
+        {
+            let reached = Float(min(1, recall[best]))
+            rows.append(Row(recall: reached, settings: grid[best], measured: reached))
         }
         return Calibration(rows: rows)
     }

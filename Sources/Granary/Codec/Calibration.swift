@@ -1,0 +1,79 @@
+import GranaryStorage
+
+/// What a segment learnt about itself when it was written: for a recall, the cheapest settings that reached
+/// it on documents used as queries. Stored in the segment; see `Formats/segment.md`.
+struct Calibration: Sendable {
+    /// One recall and the settings that reached it.
+    struct Row: Sendable, Equatable {
+        var recall: Float
+        var settings: SearchSettings
+        /// The recall measured with these settings.
+        var measured: Float
+    }
+
+    /// By ascending recall.
+    private(set) var rows: [Row]
+
+    /// Used where nothing has been measured.
+    static let defaults: [Row] = [
+        Row(recall: 0.9, settings: SearchSettings(listMass: 0.6, blockFactor: 0.9), measured: 0),
+        Row(recall: 0.95, settings: SearchSettings(listMass: 0.75, blockFactor: 0.85), measured: 0),
+        Row(recall: 0.998, settings: SearchSettings(listMass: 0.95, blockFactor: 0.6), measured: 0),
+    ]
+    private static let rowBytes = 16
+
+    /// Reads the section; without one the defaults hold.
+    ///
+    /// - Throws: `corrupt` for values out of range or out of order.
+    init(_ section: Section?, path: String) throws(GranaryError) {
+        guard let section else {
+            rows = Self.defaults
+            return
+        }
+        var reader = ByteReader(section.bytes, path: path, section: section.id.name)
+        rows = []
+        for _ in 0..<section.count / Self.rowBytes {
+            let recall = Float(bitPattern: try reader.next(UInt32.self))
+            let mass = Float(bitPattern: try reader.next(UInt32.self))
+            let factor = Float(bitPattern: try reader.next(UInt32.self))
+            let measured = Float(bitPattern: try reader.next(UInt32.self))
+            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass),
+                (0...10).contains(factor),
+                (0...1).contains(measured)
+            else {
+                throw GranaryError(
+                    .corrupt,
+                    "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
+                    path: path, section: section.id.name)
+            }
+            rows.append(
+                Row(
+                    recall: recall,
+                    settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
+                    measured: measured))
+        }
+    }
+
+    init(rows: [Row]) { self.rows = rows }
+
+    var encoded: [UInt8] {
+        var writer = ByteWriter()
+        for row in rows {
+            writer.append(row.recall.bitPattern)
+            writer.append(Float(row.settings.listMass).bitPattern)
+            writer.append(Float(row.settings.blockFactor).bitPattern)
+            writer.append(row.measured.bitPattern)
+        }
+        return writer.bytes
+    }
+
+    /// The settings for a recall; nil when only an exact search is sure to reach it.
+    ///
+    /// A recall up to 0.01 above the most that blocks reach is not worth an exact search, which takes a hundred times
+    /// as long: it gets the most.
+    func settings(forRecall recall: Double) -> SearchSettings? {
+        if let row = rows.first(where: { Double($0.recall) >= recall - 1e-6 }) { return row.settings }
+        guard let last = rows.last, recall < 1, Double(last.measured) >= recall - 0.01 else { return nil }
+        return last.settings
+    }
+}
