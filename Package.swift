@@ -50,7 +50,7 @@ let package = Package(
                 "CommandSupport", "Granary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tools/granary-bench", swiftSettings: strict),
+            path: "Tools/granary-bench", exclude: ["RESULTS.md"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -63,7 +63,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "GranaryStorage", "TestSupport",
+                "CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "GranaryStorage",
+                "TestSupport",
             ],
             swiftSettings: strict),
     ]

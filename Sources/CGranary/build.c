@@ -66,16 +66,19 @@ static size_t drain(granary_builder *b, uint32_t *out) {
     return n;
 }
 
-/// uint8 codes of weights in ascending order of `ids`; a shift makes room for weights beyond 255 steps.
-static uint8_t linear_codes(granary_builder *b, const float *steps, size_t n) {
-    uint8_t shift = 0;
+/// uint8 codes of the weights, in place, without those that round to 0; returns how many are left. A shift
+/// makes room for weights beyond 255 steps.
+static size_t linear_codes(granary_builder *b, const float *steps, size_t n, uint8_t *shift) {
     for (size_t i = 0; i < n; i++)
-        while (shift < 24 && b->weights[i] / (steps[b->ids[i]] * (float)(1u << shift)) >= 255.5f) shift++;
+        while (*shift < 24 && b->weights[i] / (steps[b->ids[i]] * (float)(1u << *shift)) >= 255.5f) ++*shift;
+    size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        float code = b->weights[i] / (steps[b->ids[i]] * (float)(1u << shift)) + 0.5f;
-        b->codes[i] = code > 255 ? 255 : (uint8_t)code;
+        float code = b->weights[i] / (steps[b->ids[i]] * (float)(1u << *shift)) + 0.5f;
+        if (code < 1) continue;
+        b->ids[kept] = b->ids[i];
+        b->codes[kept++] = code > 255 ? 255 : (uint8_t)code;
     }
-    return shift;
+    return kept;
 }
 
 size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
@@ -100,7 +103,8 @@ size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint
         b->codes[kept] = type == GRANARY_FLOAT16 ? (uint8_t)(half >> 7) : granary_code_floor(weight);
         kept++;
     }
-    uint8_t shift = type == GRANARY_UINT8 ? linear_codes(b, steps, kept) : 0;
+    uint8_t shift = 0;
+    if (type == GRANARY_UINT8) kept = linear_codes(b, steps, kept, &shift);
     size_t length = granary_row_encode(b->ids, b->codes, kept, shift, row, b->order, entries);
     if (length == 0) return 0;
     for (size_t i = 0; i < kept; i++) {

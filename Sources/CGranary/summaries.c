@@ -50,29 +50,45 @@ static inline uint32_t low_at(const table_parts *p, uint32_t at) {
     return p->shift == 8 ? p->lows[at] : (uint32_t)p->lows[2 * at] | (uint32_t)p->lows[2 * at + 1] << 8;
 }
 
-/// The first position of a low part in lows[from..<to), ascending; `to` when it is not there.
-static inline uint32_t find_low(const table_parts *p, uint32_t from, uint32_t to, uint32_t low) {
-    uint32_t end = to, short_enough = 0;
+/// Entries of one component: positions at..<end, none when they are equal.
+typedef struct {
+    uint32_t at, end, query;
+} table_run;
+
+/// The entries with a low part in lows[from..<to), which ascend.
+static inline table_run find_low(const table_parts *p, uint32_t from, uint32_t to, uint32_t low) {
+    uint32_t n = to - from, window = 1;
 #if defined(__x86_64__)
-    if (p->shift == 8) short_enough = 64;
+    if (p->shift == 8) window = 64;
 #endif
-    while (to - from > short_enough) {
-        uint32_t middle = from + (to - from) / 2;
-        if (low_at(p, middle) < low) from = middle + 1;
-        else to = middle;
+    // Halving without branches: where a query's component lies is anyone's guess.
+    while (n > window) {
+        uint32_t half = n / 2;
+        from += low_at(p, from + half - 1) < low ? half : 0;
+        n -= half;
     }
+    table_run run = {from, from, 0};
 #if defined(__x86_64__)
-    __m128i wanted = _mm_set1_epi8((char)low);
-    for (; short_enough && from < to; from += 16) {
-        __m128i lows = _mm_loadu_si128((const __m128i *)(p->lows + from));
-        int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(lows, wanted));
-        if (!mask) continue;
-        uint32_t hit = from + (uint32_t)__builtin_ctz((unsigned)mask);
-        return hit < end ? hit : end;
+    if (p->shift == 8) {
+        // Up to 64 bytes beyond the lows may be read: blocks follow, or what the container keeps behind a
+        // section.
+        const __m128i *lows = (const __m128i *)(p->lows + from), wanted = _mm_set1_epi8((char)low);
+        uint64_t equal = 0;
+        for (int i = 0; i < 4; i++)
+            equal |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(lows + i), wanted))
+                << 16 * i;
+        equal &= n >= 64 ? UINT64_MAX : (1ull << n) - 1;
+        if (!equal) return run;
+        run.at = from + (uint32_t)__builtin_ctzll(equal);
+        run.end = from + 64 - (uint32_t)__builtin_clzll(equal);
+        while (run.end < to && low_at(p, run.end) == low) run.end++;
+        return run;
     }
-    if (from > to) from = to;
 #endif
-    return from < end && low_at(p, from) == low ? from : end;
+    while (run.at < to && low_at(p, run.at) < low) run.at++;
+    run.end = run.at;
+    while (run.end < to && low_at(p, run.end) == low) run.end++;
+    return run;
 }
 
 static inline uint32_t block_at(const table_parts *p, uint32_t at) {
@@ -83,14 +99,12 @@ static inline uint32_t level_at(const table_parts *p, uint32_t at) {
     return p->codes ? p->codes[at / 2] >> 4 * (at & 1) & 15u : p->blocks[at] >> 4;
 }
 
-/// Adds the entries of the component at `at`, up to the end of its bucket.
-static inline void add_entries(const table_parts *p, uint32_t at, uint32_t to, float weight, const float
-                               *values, float *estimates) {
-    uint32_t low = low_at(p, at);
-    do {
-        estimates[block_at(p, at)] += weight * values[level_at(p, at)];
-        at++;
-    } while (at < to && low_at(p, at) == low);
+void granary_summaries_touch(const granary_summaries *s, uint32_t table) {
+    if (table >= s->count) return;
+    uint64_t start = (uint64_t)s->starts[table] * 8, end = (uint64_t)s->starts[table + 1] * 8;
+    if (start > end || end > s->length) return;
+    if (end > start + 256) end = start + 256;
+    for (uint64_t line = start; line < end; line += 64) __builtin_prefetch(s->bytes + line);
 }
 
 long granary_summaries_score(const granary_summaries *s, uint32_t table, const uint32_t *components,
@@ -101,22 +115,31 @@ long granary_summaries_score(const granary_summaries *s, uint32_t table, const u
         if (components[i] >= s->components) return -1;
         __builtin_prefetch(p.lows + (size_t)p.buckets[components[i] >> p.shift] * (p.shift / 8));
     }
+    table_run *runs = (table_run *)found;
+    size_t hits = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t bucket = components[i] >> p.shift, from = p.buckets[bucket], to = p.buckets[bucket + 1];
         if (from > to || to > p.entries) return -1;
-        found[i] = find_low(&p, from, to, components[i] & ((1u << p.shift) - 1));
-        __builtin_prefetch(p.blocks + found[i]);
-        if (p.codes) __builtin_prefetch(p.codes + found[i] / 2);
+        runs[hits] = find_low(&p, from, to, components[i] & ((1u << p.shift) - 1));
+        runs[hits].query = (uint32_t)i;
+        __builtin_prefetch(p.blocks + runs[hits].at);
+        if (p.codes) __builtin_prefetch(p.codes + runs[hits].at / 2);
+        hits += runs[hits].at < runs[hits].end;
     }
-    float values[LEVELS];
+    float values[LEVELS], products[LEVELS];
     for (int level = 0; level < LEVELS; level++) {
         uint32_t code = p.base + 2u * (uint32_t)level;
         values[level] = granary_code_value((uint8_t)(code > 255 ? 255 : code));
     }
-    memset(estimates, 0, GRANARY_TABLE_BLOCKS * sizeof(float));
-    for (size_t i = 0; i < n; i++) {
-        uint32_t at = found[i], to = p.buckets[(components[i] >> p.shift) + 1];
-        if (at < to) add_entries(&p, at, to, weights[i], values, estimates);
+    memset(estimates, 0, p.block_count * sizeof(float));
+    for (const table_run *run = runs; run < runs + hits; run++) {
+        for (int level = 0; level < LEVELS; level++) products[level] = weights[run->query] * values[level];
+        if (p.codes)
+            for (uint32_t at = run->at; at < run->end; at++)
+                estimates[p.blocks[at]] += products[p.codes[at / 2] >> 4 * (at & 1) & 15];
+        else
+            for (uint32_t at = run->at; at < run->end; at++)
+                estimates[p.blocks[at] & 15] += products[p.blocks[at] >> 4];
     }
     return (long)p.block_count;
 }

@@ -203,7 +203,7 @@ struct ContainerDamageTests {
         var generator = SeededGenerator(seed: seed)
         let footer = file.bytes.count - 64
         let table = Int(RepairedBytes.number(at: footer, 8, in: file.bytes))
-        for round in 0..<2000 {
+        for round in 0..<Effort.rounds(2000) {
             var bytes = file.bytes
             for _ in 0..<Int.random(in: 1...6, using: &generator) {
                 let place = Bool.random(using: &generator) ? table..<bytes.count : 0..<64

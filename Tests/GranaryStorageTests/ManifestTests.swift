@@ -119,7 +119,7 @@ struct ManifestTests {
         let sound = try Self.sample().encoded()
         var generator = SeededGenerator(seed: seed)
         var refused = 0
-        for round in 0..<2000 {
+        for round in 0..<Effort.rounds(2000) {
             var bytes = sound
             for _ in 0..<Int.random(in: 1...4, using: &generator) {
                 let value = [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &generator)]

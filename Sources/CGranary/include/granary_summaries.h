@@ -25,9 +25,12 @@ typedef struct {
     uint8_t wide;        // low parts have 16 bits; otherwise 8
 } granary_summaries;
 
-/// Adds to the estimates of a table's blocks: for each query component, in the order given, weight × value
-/// of each code, in float32. `estimates` has 256 places, zeroed first. `found` has n places of working
-/// memory. Returns the number of blocks, or -1 for a malformed table.
+/// Asks for the first cache lines of a table, so that those of several come together.
+void granary_summaries_touch(const granary_summaries *summaries, uint32_t table);
+
+/// Estimates the blocks of a table: for each query component, in the order given, weight × value of each
+/// code, added in float32. `estimates` has 256 places, of which the blocks' receive something meaningful;
+/// `found` has 3 n places of working memory. Returns the number of blocks, or -1 for a malformed table.
 long granary_summaries_score(const granary_summaries *summaries, uint32_t table, const uint32_t *components,
                              const float *weights, size_t n, uint32_t *found, float *estimates);
 

@@ -72,8 +72,9 @@ struct Calibration: Sendable {
     /// A recall up to 0.01 above the most that blocks reach is not worth an exact search, which takes a
     /// hundred times as long: it gets the most.
     func settings(forRecall recall: Double) -> SearchSettings? {
+        if recall >= 1 { return nil }
         if let row = rows.first(where: { Double($0.recall) >= recall - 1e-6 }) { return row.settings }
-        guard let last = rows.last, recall < 1, Double(last.measured) >= recall - 0.01 else { return nil }
+        guard let last = rows.last, Double(last.measured) >= recall - 0.01 else { return nil }
         return last.settings
     }
 }

@@ -32,13 +32,13 @@ struct SummariesView: ~Escapable {
     ///
     /// - Parameters:
     ///   - estimates: 256 places or more.
-    ///   - found: working memory, a place for each component of the query.
+    ///   - found: working memory, three places for each component of the query.
     /// - Returns: the number of blocks; nil for a malformed table.
     func estimate(
         _ table: Int, components: [UInt32], weights: [Float], found: inout [UInt32],
         into estimates: inout [Float]
     ) -> Int? {
-        guard estimates.count >= Self.largestTable, found.count >= components.count,
+        guard estimates.count >= Self.largestTable, found.count >= 3 * components.count,
             weights.count == components.count, let table = UInt32(exactly: table)
         else { return nil }
         // SAFETY: the lengths were checked above; the kernel checks the table against the view.
@@ -52,6 +52,14 @@ struct SummariesView: ~Escapable {
             }
         }
         return blocks < 0 ? nil : blocks
+    }
+
+    /// Asks for the beginnings of some tables, so that their cache misses overlap.
+    func touch(_ tables: Range<Int>) {
+        // SAFETY: the kernel checks the table against the view.
+        unsafe withView { view in
+            for table in tables { unsafe granary_summaries_touch(view, UInt32(truncatingIfNeeded: table)) }
+        }
     }
 
     /// Checks all that a table may say; returns its number of blocks, nil for a malformed one.

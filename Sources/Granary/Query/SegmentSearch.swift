@@ -47,8 +47,9 @@ struct SegmentSearch: ~Escapable {
         fillTables(&scratch)
         defer { clearTables(&scratch) }
         // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal);
-        // sums in another order differ by less than 1e-4.
-        let factor: Float = rows.isLinear ? 1.0001 : 1.1252
+        // n products added in another order differ by less than n × 2^-23.
+        let rounding = 1 + Float(query.locals.count + 16) * 0x1p-22
+        let factor = rounding * (rows.isLinear ? 1 : 1.125)
         var slack = rows.isLinear ? 0 : query.weights.reduce(0, +) * 0x1p-17
         // Products near the smallest floats lose digits: then an absolute error counts beside the relative
         // one.
@@ -143,11 +144,12 @@ struct SegmentSearch: ~Escapable {
         _ plan: ListPlan, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         scratch.blocks.removeAll(keepingCapacity: true)
-        if scratch.found.count < query.locals.count {
-            scratch.found = [UInt32](repeating: 0, count: 2 * query.locals.count)
+        if scratch.found.count < 3 * query.locals.count {
+            scratch.found = [UInt32](repeating: 0, count: 6 * query.locals.count)
         }
         let summaries = segment.summaries
         var largest: Float = 0
+        for list in plan.lists { summaries.touch(list.tables) }
         for list in plan.lists {
             var next = list.blocks.lowerBound
             for table in list.tables {
@@ -210,7 +212,8 @@ struct SegmentSearch: ~Escapable {
         statistics.rows += count
         for position in 0..<count {
             let score = scratch.scores[position]
-            if score <= 0 || score < Self.finalistShare * light.threshold { continue }
+            // A light score may be 0 though the score is not: codes of the smallest weights are 0.
+            if score < Self.finalistShare * light.threshold { continue }
             let ordinal = scratch.candidates[position]
             if segment.dead?.contains(ordinal) == true { continue }
             scratch.finalists.append((score, ordinal))

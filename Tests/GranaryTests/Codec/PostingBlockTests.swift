@@ -32,7 +32,7 @@ import Testing
     @Test func anyBytesAreAnAnswerOrMalformed() {
         var random = TestRandom(seed: 102)
         var malformed = 0
-        for _ in 0..<5000 {
+        for _ in 0..<Effort.rounds(5000) {
             var block = (0..<random.int(0...1100)).map { _ in UInt8(random.int(0...255)) }
             if block.count > 2, random.int(0...1) == 0 { block[1] = UInt8(random.int(0...5)) }
             if block.count > 6, random.int(0...1) == 0 { for place in 3...5 { block[place] = 0 } }

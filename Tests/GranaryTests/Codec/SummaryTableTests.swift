@@ -55,7 +55,7 @@ struct SummaryTableTests {
         let view = SummariesView(
             bytes: padded.rawBytes.extracting(0..<table.bytes.count), starts: starts.span,
             components: table.components, isWide: table.isWide)
-        var found = [UInt32](repeating: 0, count: query.count)
+        var found = [UInt32](repeating: 0, count: 3 * query.count)
         var estimates = [Float](repeating: -1, count: SummariesView.largestTable)
         let count = view.estimate(
             0, components: query.map(\.0), weights: query.map(\.1), found: &found, into: &estimates)
@@ -80,7 +80,7 @@ struct SummaryTableTests {
     }
 
     @Test(
-        "An estimate is the sum over shared components, each weight within an eighth of an octave",
+        "An estimate is the sum over shared components, each weight within an eighth of itself",
         arguments: [
             (1, 40, 300), (16, 60, 26_000), (17, 60, 26_000), (256, 100, 26_000), (256, 5, 65_536),
             (40, 80, 65_537),
@@ -97,10 +97,11 @@ struct SummaryTableTests {
             #expect(estimates.count == shape.blocks)
             for (block, summary) in table.summaries.enumerated() {
                 let exact = query.reduce(Float(0)) { $0 + $1.1 * (summary[$1.0] ?? 0) }
-                // What lies 15 levels below the table's largest weight is raised to the lowest level, 2^-3.75 of it.
+                // What lies 15 levels below the table's largest weight is raised to the lowest level,
+                // 2^-3.75 of it.
                 let raised = query.reduce(Float(0)) { $0 + (summary[$1.0] == nil ? 0 : $1.1 * 3 * 0.09) }
-                #expect(estimates[block] >= exact * 0.91 - 1e-5)
-                #expect(estimates[block] <= exact * 1.1 + raised + 1e-5)
+                #expect(estimates[block] >= exact * 0.885 - 1e-5)
+                #expect(estimates[block] <= exact * 1.08 + raised + 1e-5)
                 #expect((estimates[block] == 0) == query.allSatisfy { summary[$0.0] == nil })
             }
         }
@@ -114,7 +115,7 @@ struct SummaryTableTests {
         let table = Self.table(
             blocks: shape.blocks, perBlock: shape.perBlock, components: shape.components, &random)
         var refused = 0
-        for _ in 0..<2000 {
+        for _ in 0..<Effort.rounds(2000) {
             var spoiled = table
             for _ in 0..<Int.random(in: 1...8, using: &random) {
                 // Half of the mutations hit the header and the bucket starts, where lengths and places are.
@@ -128,7 +129,7 @@ struct SummaryTableTests {
             if Self.estimates(spoiled, query: Self.query(shape.components, &random)) == nil { refused += 1 }
             if Self.check(spoiled) == nil { refused += 1 }
         }
-        #expect(refused > 500)
+        #expect(refused > Effort.rounds(500))
     }
 
     @Test("A query's component beyond the segment's is refused, a table beyond the last too")
