@@ -110,8 +110,18 @@ long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *co
     return (long)p.entries;
 }
 
+/// The stored weight of an entry.
+static inline float stored_weight(const row_parts *p, uint8_t width, const uint8_t *rest, uint32_t entry,
+                                  uint32_t component, uint32_t components, const float *steps) {
+    float weight;
+    if (width == 4) memcpy(&weight, rest + 4ull * entry, 4);
+    else if (width == 1) weight = granary_half_value((uint16_t)(p->codes[entry] << 7 | (rest[entry] & 127)));
+    else weight = component < components ? (float)p->codes[entry] * steps[component] * p->scale : 0;
+    return weight;
+}
+
 int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps,
-                        uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights) {
+                        uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights, int level) {
     row_parts p = row_at(rows, ordinal);
     if (!p.codes) return -1;
     const uint8_t *rest = 0;
@@ -120,26 +130,19 @@ int granary_row_weights(const granary_rows *rows, const granary_fine *fine, cons
         if (start + (uint64_t)p.entries * fine->width > fine->length) return -1;
         rest = fine->bytes + start;
     }
-    const uint8_t *gaps = p.gaps;
-    uint32_t previous = 0, mask = component_mask(rows), ids[GROUP];
+    row_cursor cursor = {p.gaps, 0, 0};
+    uint32_t ids[CURSOR_ENTRIES];
     size_t next = 0;
     memset(weights, 0, n * sizeof(float));
-    for (uint32_t g = 0; g < p.entries / GROUP && next < n; g++) {
-        size_t used = decode_group(p.control[g], gaps, p.gaps_end, &previous, mask, ids);
-        if (used == 0) return -1;
-        gaps += used;
-        for (int lane = 0; lane < GROUP && next < n; lane++) {
-            while (next < n && wanted[next] < ids[lane]) next++;
-            if (next == n || wanted[next] != ids[lane]) continue;
-            uint32_t entry = g * GROUP + (uint32_t)lane;
-            float weight;
-            if (fine->width == 4) memcpy(&weight, rest + 4ull * entry, 4);
-            else if (fine->width == 1)
-                weight = granary_half_value((uint16_t)(p.codes[entry] << 7 | (rest[entry] & 127)));
-            else if (ids[lane] < rows->components)
-                weight = (float)p.codes[entry] * steps[ids[lane]] * p.scale;
-            else
-                weight = 0;
+    while (next < n) {
+        uint32_t first = cursor.group * GROUP;
+        long entries = granary_row_advance(rows, &p, &cursor, ids, level);
+        if (entries <= 0) return (int)entries;
+        for (uint32_t e = 0; e < (uint32_t)entries && next < n; e++) {
+            while (wanted[next] < ids[e])
+                if (++next == n) return 0;
+            if (wanted[next] != ids[e]) continue;
+            float weight = stored_weight(&p, fine->width, rest, first + e, ids[e], rows->components, steps);
             // Padding and bridges repeat or pass components with weight 0: an entry proper is not undone by
             // them.
             if (weight > 0) weights[next] = weight;

@@ -52,6 +52,19 @@ static inline size_t decode_group(uint8_t control, const uint8_t *gaps, const ui
     return used;
 }
 
+/// How far the gaps of a row have been decoded.
+typedef struct {
+    const uint8_t *gaps;
+    uint32_t previous, group;
+} row_cursor;
+
+enum { CURSOR_ENTRIES = 256 };
+
+/// Decodes the components of up to 256 further entries. Returns how many, 0 at the end, -1 when gaps run past the
+/// end of the row.
+long granary_row_advance(const granary_rows *r, const row_parts *p, row_cursor *cursor, uint32_t *components,
+                         int level);
+
 static inline uint32_t component_mask(const granary_rows *r) { return r->wide ? 0xffffffffu : 0xffffu; }
 
 #endif

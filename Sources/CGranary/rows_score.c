@@ -59,6 +59,12 @@ AVX2 static inline __m128i gaps_at(uint8_t control, const uint8_t *gaps) {
                             _mm_load_si128((const __m128i *)shuffles[control]));
 }
 
+AVX2 static inline __m128i prefix_sums(__m128i x) {
+    x = _mm_add_epi16(x, _mm_slli_si128(x, 2));
+    x = _mm_add_epi16(x, _mm_slli_si128(x, 4));
+    return _mm_add_epi16(x, _mm_slli_si128(x, 8));
+}
+
 AVX2 static inline __m256 codes_at(const uint8_t *codes, int linear) {
     __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)codes));
     return linear ? _mm256_cvtepi32_ps(wide) : _mm256_castsi256_ps(_mm256_slli_epi32(wide, 20));
@@ -85,10 +91,7 @@ AVX2 static inline __attribute__((always_inline)) float score_narrow(const row_p
         }
         __m128i x = gaps_at(control, gaps);
         gaps += used;
-        x = _mm_add_epi16(x, _mm_slli_si128(x, 2));
-        x = _mm_add_epi16(x, _mm_slli_si128(x, 4));
-        x = _mm_add_epi16(x, _mm_slli_si128(x, 8));
-        x = _mm_add_epi16(x, previous);
+        x = _mm_add_epi16(prefix_sums(x), previous);
         previous = _mm_shuffle_epi8(x, last);
         uint64_t a = (uint64_t)_mm_cvtsi128_si64(x), b = (uint64_t)_mm_extract_epi64(x, 1);
         // Eight scalar loads beat a gather on Zen 4 (and tie elsewhere).
@@ -110,6 +113,23 @@ AVX2 static float score_narrow_linear(const granary_rows *r, const row_parts *p,
                                       size_t *bad) {
     (void)r;
     return score_narrow(p, table, 1, bad);
+}
+
+/// Decodes groups up to `end`; returns -1 when gaps run past the end of the row.
+AVX2 static int advance_narrow(const row_parts *p, row_cursor *cursor, uint32_t end, uint32_t *out) {
+    const __m128i last = _mm_set1_epi16(0x0f0e);
+    __m128i previous = _mm_set1_epi16((short)cursor->previous);
+    for (; cursor->group < end; cursor->group++, out += GROUP) {
+        uint8_t control = p->control[cursor->group];
+        size_t used = GROUP + (size_t)__builtin_popcount(control);
+        if (used > (size_t)(p->gaps_end - cursor->gaps)) return -1;
+        __m128i x = _mm_add_epi16(prefix_sums(gaps_at(control, cursor->gaps)), previous);
+        cursor->gaps += used;
+        previous = _mm_shuffle_epi8(x, last);
+        _mm256_storeu_si256((__m256i *)out, _mm256_cvtepu16_epi32(x));
+    }
+    cursor->previous = (uint32_t)_mm_extract_epi16(previous, 0);
+    return 0;
 }
 
 AVX2 static float score_wide(const granary_rows *r, const row_parts *p, const float *table, size_t *bad) {
@@ -156,6 +176,24 @@ static score_function kernel(const granary_rows *r, int level) {
 #endif
     (void)r, (void)level;
     return score_scalar;
+}
+
+long granary_row_advance(const granary_rows *r, const row_parts *p, row_cursor *cursor, uint32_t *components,
+                         int level) {
+    uint32_t groups = p->entries / GROUP, first = cursor->group;
+    uint32_t end = groups - first > CURSOR_ENTRIES / GROUP ? first + CURSOR_ENTRIES / GROUP : groups;
+#if defined(__x86_64__)
+    if (level > 0 && !r->wide)
+        return advance_narrow(p, cursor, end, components) < 0 ? -1 : (long)(end - first) * GROUP;
+#endif
+    (void)level;
+    for (; cursor->group < end; cursor->group++, components += GROUP) {
+        size_t used = decode_group(p->control[cursor->group], cursor->gaps, p->gaps_end, &cursor->previous,
+                                   component_mask(r), components);
+        if (used == 0) return -1;
+        cursor->gaps += used;
+    }
+    return (long)(end - first) * GROUP;
 }
 
 /// Loads a byte of every cache line of a row, if the row lies inside its section.

@@ -5,7 +5,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { TABLE_HEADER = 8, LEVELS = 16, PACKED_BLOCKS = 16 };
+enum { TABLE_HEADER = 8, LEVELS = 16, PACKED_BLOCKS = 16, WINDOW = 64 };
 
 /// A table cut into its parts; `lows` is null when it does not fit into its section.
 typedef struct {
@@ -55,40 +55,56 @@ typedef struct {
     uint32_t at, end, query;
 } table_run;
 
-/// The entries with a low part in lows[from..<to), which ascend.
-static inline table_run find_low(const table_parts *p, uint32_t from, uint32_t to, uint32_t low) {
-    uint32_t n = to - from, window = 1;
-#if defined(__x86_64__)
-    if (p->shift == 8) window = 64;
-#endif
-    // Halving without branches: where a query's component lies is anyone's guess.
-    while (n > window) {
-        uint32_t half = n / 2;
-        from += low_at(p, from + half - 1) < low ? half : 0;
-        n -= half;
-    }
-    table_run run = {from, from, 0};
+/// The entries with a low part among the `run->end` entries from `run->at` on, which ascend: a window's length or
+/// less. They do not begin before; they may go on up to `to`.
+static inline void find_low(const table_parts *p, table_run *run, uint32_t to, uint32_t low) {
+    uint32_t from = run->at, n = run->end;
+    run->end = from;
 #if defined(__x86_64__)
     if (p->shift == 8) {
         // Up to 64 bytes beyond the lows may be read: blocks follow, or what the container keeps behind a
         // section.
         const __m128i *lows = (const __m128i *)(p->lows + from), wanted = _mm_set1_epi8((char)low);
         uint64_t equal = 0;
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < WINDOW / 16; i++)
             equal |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(lows + i), wanted))
                 << 16 * i;
-        equal &= n >= 64 ? UINT64_MAX : (1ull << n) - 1;
-        if (!equal) return run;
-        run.at = from + (uint32_t)__builtin_ctzll(equal);
-        run.end = from + 64 - (uint32_t)__builtin_clzll(equal);
-        while (run.end < to && low_at(p, run.end) == low) run.end++;
-        return run;
+        equal &= n >= WINDOW ? UINT64_MAX : (1ull << n) - 1;
+        if (!equal) return;
+        run->at = from + (uint32_t)__builtin_ctzll(equal);
+        run->end = from + WINDOW - (uint32_t)__builtin_clzll(equal);
+        while (run->end < to && low_at(p, run->end) == low) run->end++;
+        return;
     }
 #endif
-    while (run.at < to && low_at(p, run.at) < low) run.at++;
-    run.end = run.at;
-    while (run.end < to && low_at(p, run.end) == low) run.end++;
-    return run;
+    while (run->at < from + n && low_at(p, run->at) < low) run->at++;
+    run->end = run->at;
+    while (run->end < to && low_at(p, run->end) == low) run->end++;
+}
+
+/// Narrows each component's bucket to a window, all in step: the loads of one step do not wait for each other.
+/// A run's `end` is its length here. Returns -1 for a malformed bucket.
+static int narrow(const table_parts *p, const uint32_t *components, size_t n, table_run *runs) {
+    uint32_t longest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bucket = components[i] >> p->shift, from = p->buckets[bucket], to = p->buckets[bucket + 1];
+        if (from > to || to > p->entries) return -1;
+        runs[i] = (table_run){from, to - from, (uint32_t)i};
+        if (to - from > longest) longest = to - from;
+        __builtin_prefetch(p->lows + (size_t)(from + (to - from) / 2) * (p->shift / 8));
+    }
+    for (; longest > WINDOW; longest -= longest / 2) {
+        for (size_t i = 0; i < n; i++) {
+            uint32_t half = runs[i].end > WINDOW ? runs[i].end / 2 : 0;
+            uint32_t low = components[i] & ((1u << p->shift) - 1);
+            if (half == 0) continue;
+            // Without a branch: where a query's component lies is anyone's guess.
+            runs[i].at += low_at(p, runs[i].at + half - 1) < low ? half : 0;
+            runs[i].end -= half;
+            __builtin_prefetch(p->lows + (size_t)(runs[i].at + runs[i].end / 2) * (p->shift / 8));
+        }
+    }
+    return 0;
 }
 
 static inline uint32_t block_at(const table_parts *p, uint32_t at) {
@@ -111,20 +127,18 @@ long granary_summaries_score(const granary_summaries *s, uint32_t table, const u
                              const float *weights, size_t n, uint32_t *found, float *estimates) {
     table_parts p = table_at(s, table);
     if (!p.lows) return -1;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         if (components[i] >= s->components) return -1;
-        __builtin_prefetch(p.lows + (size_t)p.buckets[components[i] >> p.shift] * (p.shift / 8));
-    }
     table_run *runs = (table_run *)found;
+    if (narrow(&p, components, n, runs) < 0) return -1;
     size_t hits = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t bucket = components[i] >> p.shift, from = p.buckets[bucket], to = p.buckets[bucket + 1];
-        if (from > to || to > p.entries) return -1;
-        runs[hits] = find_low(&p, from, to, components[i] & ((1u << p.shift) - 1));
-        runs[hits].query = (uint32_t)i;
-        __builtin_prefetch(p.blocks + runs[hits].at);
-        if (p.codes) __builtin_prefetch(p.codes + runs[hits].at / 2);
-        hits += runs[hits].at < runs[hits].end;
+        table_run run = runs[i];
+        find_low(&p, &run, p.buckets[(components[i] >> p.shift) + 1], components[i] & ((1u << p.shift) - 1));
+        runs[hits] = run;
+        __builtin_prefetch(p.blocks + run.at);
+        if (p.codes) __builtin_prefetch(p.codes + run.at / 2);
+        hits += run.at < run.end;
     }
     float values[LEVELS], products[LEVELS];
     for (int level = 0; level < LEVELS; level++) {

@@ -61,7 +61,7 @@ long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *co
 /// The stored weights of a row at some components, given ascending; 0 where the row lacks one.
 /// `steps` has a step per local component (linear rows only). Returns 0, or -1 for a malformed row.
 int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps,
-                        uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights);
+                        uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights, int level);
 
 /// The most bytes that a row of n entries below `components` needs; more than its stored entries, bridges and
 /// padding included.

@@ -63,7 +63,7 @@ enum Kernels {
     /// The stored weights of a row at `wanted` (ascending local components); nil for a malformed row.
     static func weights(
         _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32,
-        at wanted: Span<UInt32>, into weights: inout MutableSpan<Float>
+        at wanted: Span<UInt32>, into weights: inout MutableSpan<Float>, level: Int32 = bestLevel
     ) -> Bool {
         guard weights.count >= wanted.count, rows.count > Int(ordinal),
             fine.width == 0 || fine.starts.count > Int(ordinal),
@@ -78,7 +78,7 @@ enum Kernels {
                         unsafe withUnsafePointer(to: fine) { fine in
                             unsafe granary_row_weights(
                                 rows, fine, source.steps, ordinal, wanted.baseAddress, wanted.count,
-                                weights.baseAddress) == 0
+                                weights.baseAddress, level) == 0
                         }
                     }
                 }

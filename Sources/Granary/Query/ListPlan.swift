@@ -32,30 +32,3 @@ struct ListPlan {
         }
     }
 }
-
-extension SearchScratch {
-    /// Puts `blocks` into `ordered` by descending estimate, in buckets of 1/1024 of the largest: near enough,
-    /// and a tenth of the cost of sorting.
-    mutating func orderBlocks(largest: Float) {
-        ordered.removeAll(keepingCapacity: true)
-        if blocks.isEmpty { return }
-        let buckets = 1024
-        let scale = Float(buckets - 1) / largest
-        var starts = [Int32](repeating: 0, count: buckets + 1)
-        // The quotient of a subnormal may be infinite.
-        func bucket(_ estimate: Float) -> Int { buckets - 1 - Int(min(Float(buckets - 1), estimate * scale)) }
-        for block in blocks { starts[bucket(block.estimate)] += 1 }
-        var next: Int32 = 0
-        for place in starts.indices {
-            let count = starts[place]
-            starts[place] = next
-            next += count
-        }
-        ordered.append(contentsOf: repeatElement((estimate: Float(0), block: UInt32(0)), count: blocks.count))
-        for block in blocks {
-            let place = bucket(block.estimate)
-            ordered[Int(starts[place])] = block
-            starts[place] += 1
-        }
-    }
-}

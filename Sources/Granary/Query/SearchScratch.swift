@@ -15,9 +15,8 @@ struct SearchScratch: Sendable {
     var scores = [Float](repeating: 0, count: 1024)
     /// Where summary tables have the query's components.
     var found: [UInt32] = []
-    /// Blocks with their estimates, as found and then in descending order.
-    var blocks: [(estimate: Float, block: UInt32)] = []
-    var ordered: [(estimate: Float, block: UInt32)] = []
+    /// The blocks of the chosen lists.
+    var blocks = BlockOrder()
     /// Documents whose exact score is worth computing, with their light scores.
     var finalists: [(score: Float, ordinal: UInt32)] = []
     /// Weights of one row at the query's components, in the segment's order and in the query's.

@@ -138,17 +138,15 @@ struct SegmentSearch: ~Escapable {
         return plan.isExhaustive
     }
 
-    /// Scores the summaries of the chosen lists; the blocks that have any score are in `scratch.ordered`,
-    /// best first.
+    /// Scores the summaries of the chosen lists into `scratch.blocks`.
     private func estimateBlocks(
         _ plan: ListPlan, _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        scratch.blocks.removeAll(keepingCapacity: true)
+        scratch.blocks.clear()
         if scratch.found.count < 3 * query.locals.count {
             scratch.found = [UInt32](repeating: 0, count: 6 * query.locals.count)
         }
         let summaries = segment.summaries
-        var largest: Float = 0
         for list in plan.lists { summaries.touch(list.tables) }
         for list in plan.lists {
             var next = list.blocks.lowerBound
@@ -158,19 +156,15 @@ struct SegmentSearch: ~Escapable {
                         table, components: query.locals, weights: query.weights, found: &scratch.found,
                         into: &scratch.scores), count <= list.blocks.upperBound - next
                 else { throw segment.malformed(.summaries, at: table) }
-                for position in 0..<count {
-                    let estimate = scratch.scores[position]
-                    if estimate > 0 { scratch.blocks.append((estimate, next + UInt32(position))) }
-                    largest = max(largest, estimate)
-                }
+                scratch.blocks.add(scratch.scores, count: count, first: next)
                 next += UInt32(count)
             }
             statistics.summaries += list.blocks.count
         }
         statistics.lists += plan.lists.count
-        scratch.orderBlocks(largest: largest)
     }
 
+    /// Opens blocks, best first, until no estimate reaches the threshold.
     private func visitBlocks(
         _ settings: SearchSettings, _ light: inout LightTop, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
@@ -178,26 +172,35 @@ struct SegmentSearch: ~Escapable {
         scratch.clearVisited(capacity: 1024)
         scratch.finalists.removeAll(keepingCapacity: true)
         let factor = Float(settings.blockFactor)
-        let documents = UInt32(segment.documentCount)
         var (waiting, seen) = (0, 0)
-        for (estimate, block) in scratch.ordered {
-            if estimate < factor * light.threshold { break }
-            if 2 * (seen + 255) + 512 > scratch.visited.count { scratch.growVisited() }
-            let range = try segment.postingRange(block)
-            guard
-                let added = Kernels.candidates(
-                    ofBlock: postings.extracting(range), documents: documents, visited: &scratch.visited,
-                    into: &scratch.candidates, at: waiting)
-            else { throw segment.malformed(.postings, at: Int(block)) }
-            statistics.blocks += 1
-            waiting += added
-            seen += added
-            if waiting >= Self.batch {
-                try scoreCandidates(waiting, &light, &scratch, &statistics)
-                waiting = 0
+        visiting: for tier in 0..<BlockOrder.tiers {
+            for (estimate, block) in scratch.blocks.tier(tier) {
+                if estimate < factor * light.threshold { break visiting }
+                if 2 * (seen + 255) + 512 > scratch.visited.count { scratch.growVisited() }
+                let added = try open(block, waiting, &scratch)
+                statistics.blocks += 1
+                waiting += added
+                seen += added
+                if waiting >= Self.batch {
+                    try scoreCandidates(waiting, &light, &scratch, &statistics)
+                    waiting = 0
+                }
             }
         }
         try scoreCandidates(waiting, &light, &scratch, &statistics)
+    }
+
+    /// Adds the documents of a block that have not been seen to the candidates; returns how many.
+    private func open(
+        _ block: UInt32, _ waiting: Int, _ scratch: inout SearchScratch
+    ) throws(GranaryError) -> Int {
+        let range = try segment.postingRange(block)
+        guard
+            let added = Kernels.candidates(
+                ofBlock: postings.extracting(range), documents: UInt32(segment.documentCount),
+                visited: &scratch.visited, into: &scratch.candidates, at: waiting)
+        else { throw segment.malformed(.postings, at: Int(block)) }
+        return added
     }
 
     private func scoreCandidates(

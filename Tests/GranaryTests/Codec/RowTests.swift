@@ -63,6 +63,18 @@ import Testing
         }
     }
 
+    /// The stored weights of a row; nil for a malformed one.
+    private func weightBits(
+        _ rows: EncodedTestRows, _ ordinal: UInt32, _ wanted: [UInt32], level: Int32
+    ) -> [UInt32]? {
+        var weights = [Float](repeating: -1, count: wanted.count)
+        var places = weights.mutableSpan
+        let isGood = Kernels.weights(
+            rows.view, rows.fineView, steps: rows.steps.span, ordinal: ordinal, at: wanted.span, into: &places,
+            level: level)
+        return isGood ? weights.map(\.bitPattern) : nil
+    }
+
     @Test(arguments: shapes) func everyLevelGivesTheSameBitsForHostileBytes(
         _ type: WeightType, _ components: UInt32
     ) throws {
@@ -95,7 +107,12 @@ import Testing
                     found.bits == expected.bits && found.malformed == expected.malformed, "level \(level)")
             }
             // Reading rows back copes with the same bytes.
+            let wanted = Set((0..<30).map { _ in UInt32(random.int(0...Int(components) - 1)) }).sorted()
             for ordinal in 0..<UInt32(rows.count) {
+                let weights = (0...Kernels.bestLevel).map {
+                    weightBits(rows, ordinal, wanted, level: $0)
+                }
+                #expect(weights.allSatisfy { $0 == weights[0] })
                 let entries = RowEntries(rows.view, rows.fineView, steps: rows.steps.span, ordinal: ordinal)
                 if let entries { #expect(entries.components == entries.components.sorted()) }
             }

@@ -82,7 +82,7 @@ import Testing
             [try document(1, [0: weight, 1: 1]), try document(2, [0: weight])], schema: Self.schema
         ).index.snapshot()
         for id in [1, 2] as [UInt64] {
-            #expect((try stored(snapshot, id)[0] ?? 0) > 0 == (weight >= .leastNormalMagnitude / 2))
+            #expect(((try stored(snapshot, id)[0] ?? 0) > 0) == (weight >= .leastNormalMagnitude / 2))
         }
         try snapshot.verify(.full)
     }
