@@ -60,8 +60,8 @@ typedef struct {
 
 enum { CURSOR_ENTRIES = 256 };
 
-/// Decodes the components of up to 256 further entries. Returns how many, 0 at the end, -1 when gaps run past the
-/// end of the row.
+/// Decodes the components of up to 256 further entries. Returns how many, 0 at the end, -1 when gaps run
+/// past the end of the row.
 long granary_row_advance(const granary_rows *r, const row_parts *p, row_cursor *cursor, uint32_t *components,
                          int level);
 

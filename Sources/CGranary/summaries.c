@@ -55,8 +55,8 @@ typedef struct {
     uint32_t at, end, query;
 } table_run;
 
-/// The entries with a low part among the `run->end` entries from `run->at` on, which ascend: a window's length or
-/// less. They do not begin before; they may go on up to `to`.
+/// The entries with a low part among the `run->end` entries from `run->at` on, which ascend: a window's
+/// length or less. They do not begin before; they may go on up to `to`.
 static inline void find_low(const table_parts *p, table_run *run, uint32_t to, uint32_t low) {
     uint32_t from = run->at, n = run->end;
     run->end = from;
@@ -82,8 +82,8 @@ static inline void find_low(const table_parts *p, table_run *run, uint32_t to, u
     while (run->end < to && low_at(p, run->end) == low) run->end++;
 }
 
-/// Narrows each component's bucket to a window, all in step: the loads of one step do not wait for each other.
-/// A run's `end` is its length here. Returns -1 for a malformed bucket.
+/// Narrows each component's bucket to a window, all in step: the loads of one step do not wait for each
+/// other. A run's `end` is its length here. Returns -1 for a malformed bucket.
 static int narrow(const table_parts *p, const uint32_t *components, size_t n, table_run *runs) {
     uint32_t longest = 0;
     for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,8 @@
 /// Posting blocks with their estimates, handed out best first.
 ///
-/// The order is by buckets of 1/1024 of the largest estimate: near enough, and a tenth of the cost of sorting. Few searches
-/// come to the blocks below half of the largest, so those are put in order only when they are asked for.
+/// The order is by buckets of 1/1024 of the largest estimate: near enough, and a tenth of the cost of
+/// sorting. Few searches come to the blocks below half of the largest, so those are put in order only when
+/// they are asked for.
 struct BlockOrder: Sendable {
     /// A block and the estimate of its best document's score.
     typealias Entry = (estimate: Float, block: UInt32)

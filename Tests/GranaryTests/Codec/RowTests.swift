@@ -70,7 +70,8 @@ import Testing
         var weights = [Float](repeating: -1, count: wanted.count)
         var places = weights.mutableSpan
         let isGood = Kernels.weights(
-            rows.view, rows.fineView, steps: rows.steps.span, ordinal: ordinal, at: wanted.span, into: &places,
+            rows.view, rows.fineView, steps: rows.steps.span, ordinal: ordinal, at: wanted.span,
+            into: &places,
             level: level)
         return isGood ? weights.map(\.bitPattern) : nil
     }

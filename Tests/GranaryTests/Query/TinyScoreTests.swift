@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct TinyScoreTests {
     /// Products near the smallest floats lose all digits in light scores, which once hid the documents.
-    @Test(arguments: [Float(1e-43), 1e-40, 1e-30, 1e-10], WeightType.allCases)
+    @Test(arguments: [0x1p-143, 0x1p-133, 1e-30, 1e-10] as [Float], WeightType.allCases)
     func anExactSearchFindsWhatHasAnyScore(weight: Float, type: WeightType) throws {
         let documents = try (0..<20).map { number in
             Document(
