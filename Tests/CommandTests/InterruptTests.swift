@@ -3,7 +3,7 @@ import Testing
 
 /// Ctrl-C during a build.
 @Suite struct InterruptTests {
-    @Test("An interrupted build leaves nothing behind", arguments: [SIGINT, SIGTERM])
+    @Test("An interrupted build leaves nothing behind", arguments: [SIGINT, SIGTERM, SIGHUP])
     func leavesNothing(_ signal: Int32) throws {
         let files = try Workspace()
         // Enough to read for seconds, by an executable that is not optimised or by one that is.

@@ -46,7 +46,7 @@ struct IndexBuild {
             }
             if source.rowCount % 256 == 0 {
                 bar.report(
-                    Granary.Progress(phase: .reading, done: source.rowCount), fraction: source.fraction)
+                    WorkProgress(phase: .reading, done: source.rowCount), fraction: source.fraction)
             }
         }
         let replaced = writer.replacedCount

@@ -6,7 +6,7 @@ import Synchronization
 /// terminal.
 package final class ProgressBar: Sendable {
     private struct State {
-        var phase: Granary.Progress.Phase?
+        var phase: WorkProgress.Phase?
         var phaseStart = ContinuousClock.now
         var drawn = ContinuousClock.now - .seconds(1)
         var isVisible = false
@@ -25,7 +25,7 @@ package final class ProgressBar: Sendable {
     /// Shows how far the work is; at most ten times a second.
     ///
     /// - Parameter fraction: the share done, where it is known better than from `progress`.
-    package func report(_ progress: Granary.Progress, fraction: Double? = nil) {
+    package func report(_ progress: WorkProgress, fraction: Double? = nil) {
         guard isEnabled else { return }
         let now = ContinuousClock.now
         let line: String? = state.withLock { state in
@@ -52,7 +52,7 @@ package final class ProgressBar: Sendable {
     }
 
     /// The text of the line.
-    package static func line(_ progress: Granary.Progress, fraction: Double?, elapsed: Double) -> String {
+    package static func line(_ progress: WorkProgress, fraction: Double?, elapsed: Double) -> String {
         var share = fraction
         if share == nil, let total = progress.total, total > 0 {
             share = Double(progress.done) / Double(total)
@@ -74,7 +74,7 @@ package final class ProgressBar: Sendable {
         return line
     }
 
-    private static func unit(_ phase: Granary.Progress.Phase) -> String {
+    private static func unit(_ phase: WorkProgress.Phase) -> String {
         switch phase {
         case .reading, .numbering, .inverting, .writing: "documents"
         case .clustering: "postings"

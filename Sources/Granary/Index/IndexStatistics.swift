@@ -106,7 +106,7 @@ extension Snapshot {
     /// - Throws: the first fault, with file, section and offset; `cancelled`. Complexity: reads everything
     ///   once (full).
     public func verify(
-        _ level: VerificationLevel, progress: (@Sendable (Progress) -> Void)? = nil,
+        _ level: VerificationLevel, progress: (@Sendable (WorkProgress) -> Void)? = nil,
         cancellation: Cancellation? = nil
     ) throws(GranaryError) {
         guard level == .full else { return }

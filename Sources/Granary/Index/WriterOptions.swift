@@ -13,7 +13,7 @@ public struct WriterOptions: Sendable {
     /// in order of appearance, documents with components have no tokens.
     public var vocabulary: [String]?
     /// Called now and then during long work, from the writing thread or a building one.
-    public var progress: (@Sendable (Progress) -> Void)?
+    public var progress: (@Sendable (WorkProgress) -> Void)?
     /// Stops long work from another thread.
     public var cancellation: Cancellation?
 
@@ -21,7 +21,7 @@ public struct WriterOptions: Sendable {
     public init(
         memoryBytes: Int = 1 << 30, threads: Int? = nil, segmentDocuments: Int = 1 << 30,
         build: BuildOptions = BuildOptions(), vocabulary: [String]? = nil,
-        progress: (@Sendable (Progress) -> Void)? = nil, cancellation: Cancellation? = nil
+        progress: (@Sendable (WorkProgress) -> Void)? = nil, cancellation: Cancellation? = nil
     ) {
         self.memoryBytes = memoryBytes
         self.threads = threads ?? Parallel.coreCount

@@ -37,6 +37,7 @@ struct SegmentReader: Sendable {
         self.dead = dead
         self.firstSequence = firstSequence
         facts = try SegmentFacts(try blocks.section(.segment).bytes, path: blocks.path)
+        try Self.checkCodecs([blocks, summary], facts)
         let (documents, components, blockCount) = (
             Int(facts.documents), Int(facts.components), Int(facts.blocks)
         )
@@ -69,6 +70,25 @@ struct SegmentReader: Sendable {
         listTables = try summary.section(.listTables, words: components + 1)
         calibration = try Calibration(summary.sectionIfPresent(.calibration), path: summary.path)
         for section in [rowsSection, fineSection, postingsSection] { section.advise(.random) }
+    }
+
+    /// Refuses sections that a newer version encodes in another way.
+    private static func checkCodecs(_ files: [Container], _ facts: SegmentFacts) throws(GranaryError) {
+        for file in files {
+            for section in file.sections {
+                let known: [UInt16]
+                switch section.id {
+                case .componentLookup: known = [ComponentSections.directCodec, ComponentSections.sortedCodec]
+                case .payloadBlocks: known = [UInt16(facts.payloadCompression.rawValue)]
+                default: known = [0]
+                }
+                guard known.contains(section.codec) else {
+                    throw GranaryError(
+                        .unsupportedVersion, "expected a codec of \(known), found \(section.codec)",
+                        path: file.path, section: section.id.name)
+                }
+            }
+        }
     }
 
     /// Documents, dead ones included.

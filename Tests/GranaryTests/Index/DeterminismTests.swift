@@ -47,7 +47,7 @@ import Testing
 
     @Test(arguments: [1, 2]) func progressGoesThroughThePhasesInOrder(_ threads: Int) throws {
         let collection = try Collection.random(documents: 2500, components: 100, entries: 5...15, seed: 124)
-        let told = Mutex<[Progress]>([])
+        let told = Mutex<[WorkProgress]>([])
         var options = WriterOptions.small(
             exactBelow: 100, segmentDocuments: 1500, calibrationQueries: 20, threads: threads)
         options.progress = { progress in told.withLock { $0.append(progress) } }
@@ -56,9 +56,9 @@ import Testing
             for document in collection.documents { try writer.upsert(document) }
         }
         let phases = told.withLock { $0 }.map(\.phase)
-        var runs: [Progress.Phase] = []
+        var runs: [WorkProgress.Phase] = []
         for phase in phases where runs.last != phase { runs.append(phase) }
-        let segment: [Progress.Phase] = [
+        let segment: [WorkProgress.Phase] = [
             .reading, .numbering, .inverting, .clustering, .writing, .calibrating,
         ]
         #expect(runs == segment + segment + [.committing])
@@ -70,7 +70,7 @@ import Testing
             where one.phase == next.phase { #expect(one.done <= next.done) }
         }
         told.withLock { $0 = [] }
-        let report: @Sendable (Progress) -> Void = { progress in told.withLock { $0.append(progress) } }
+        let report: @Sendable (WorkProgress) -> Void = { progress in told.withLock { $0.append(progress) } }
         try test.index.snapshot().verify(.full, progress: report)
         #expect(told.withLock { $0.allSatisfy { $0.phase == .verifying && $0.done <= $0.total ?? 0 } })
         #expect(told.withLock { !$0.isEmpty })

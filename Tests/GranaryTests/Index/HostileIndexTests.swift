@@ -176,6 +176,16 @@ import Testing
         #expect(errorCode { _ = try index.writer() } == .corrupt)
     }
 
+    @Test func codecsOfANewerVersionAreRefused() throws {
+        let files = try Self.files(.float16, tokens: false, wide: false)
+        for name in ["rows", "postings", "summaries", "component lookup"] {
+            let fileSystem = try IndexImage.rewrite(
+                files, directory: TestIndex.path, codec: { $0.id.name == name ? 9 : $0.codec })
+            let index = try Index.open(at: TestIndex.path, fileSystem: fileSystem)
+            #expect(errorCode { _ = try index.snapshot() } == .unsupportedVersion, "\(name)")
+        }
+    }
+
     @Test func statisticsOfFilesBeyondEveryDiskAreThoseThatFit() throws {
         let files = try Self.files(.float16, tokens: false, wide: false)
         let none = Identifier128(high: 0, low: 0)

@@ -10,10 +10,12 @@ public enum IndexImage {
     ///   - section: the new bytes of a section, given the file's place in the manifest, the section and its
     /// bytes;
     ///     nil leaves the section out.
+    ///   - codec: the new codec of a section.
     ///   - manifest: changes the manifest, whose files are up to date.
     public static func rewrite(
         _ files: [String: [UInt8]], directory: String,
         section change: ((_ file: Int, _ section: Section, _ bytes: [UInt8]) -> [UInt8]?)? = nil,
+        codec: ((_ section: Section) -> UInt16)? = nil,
         manifest changeManifest: ((inout Manifest) -> Void)? = nil
     ) throws(GranaryError) -> TestFileSystem {
         let source = try TestFileSystem(files: files, in: directory)
@@ -29,7 +31,7 @@ public enum IndexImage {
             for section in container.sections {
                 let copy = copy(section)
                 guard let bytes = change.map({ $0(place, section, copy) }) ?? copy else { continue }
-                try writer.beginSection(section.id, codec: section.codec)
+                try writer.beginSection(section.id, codec: codec.map { $0(section) } ?? section.codec)
                 try writer.append(bytes)
                 try writer.endSection(elements: section.elements)
             }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// How far a long operation has come.
-public struct Progress: Sendable {
+public struct WorkProgress: Sendable {
     /// What is being done. Phases follow one another in this order.
     public enum Phase: String, Sendable, CaseIterable {
         /// Documents are taken in; the unit is documents.
