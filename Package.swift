@@ -50,7 +50,7 @@ let package = Package(
                 "CommandSupport", "Granary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tools/granary-bench", exclude: ["RESULTS.md", "beside-peers"], swiftSettings: strict),
+            path: "Tools/granary-bench", exclude: ["RESULTS.md", "beside-peers", "check-exact"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
             swiftSettings: strict),

@@ -28,7 +28,8 @@ public struct BuildOptions: Sendable, Equatable {
     public var summaryEnergy: Double
     /// Segments of fewer documents are searched exactly and have no blocks.
     public var exactBelow: Int
-    /// Documents used as queries to calibrate recall; 0 leaves the defaults.
+    /// Documents used as queries to calibrate recall, fewer (down to 64) in segments of over 500,000 documents;
+    /// 0 leaves the defaults.
     public var calibrationQueries: Int
     /// Seed of every random choice: the same input, options and seed give the same bytes.
     public var seed: UInt64
@@ -38,7 +39,7 @@ public struct BuildOptions: Sendable, Equatable {
         postingsPerDocument: Double? = nil, postingsFloor: Int = 3, listCap: Double = 6,
         centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
-        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.42, exactBelow: Int = 1000,
+        summaryBlend: Double = 0.5, summaryEnergy: Double = 0.4, exactBelow: Int = 1000,
         calibrationQueries: Int = 256,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {

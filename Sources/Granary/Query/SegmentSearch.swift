@@ -18,7 +18,7 @@ struct SegmentSearch: ~Escapable {
     /// Documents whose light score is below this share of the k-th best light score are not scored in full.
     /// Codes round down by up to 1/9, much the same for all documents; measured in
     /// `Tools/granary-bench/RESULTS.md`.
-    private static let finalistShare: Float = 0.96
+    private static let finalistShare: Float = 0.94
     /// Documents scored at a time.
     private static let batch = 64
 

@@ -68,10 +68,12 @@ extension Calibration {
     private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError)
         -> [Sample]
     {
+        // Each query is searched exactly for its truth: about 2^27 rows in all are enough and bound the time.
+        let wanted = min(options.calibrationQueries, max(64, (1 << 27) / max(1, segment.documentCount)))
         var generator = SplitMix64(state: options.seed)
         var samples: [Sample] = []
         var tries = 0
-        while samples.count < options.calibrationQueries, tries < 4 * options.calibrationQueries {
+        while samples.count < wanted, tries < 4 * wanted {
             tries += 1
             let ordinal = UInt32(generator.next() % UInt64(segment.documentCount))
             let entries = try segment.entries(ordinal)
