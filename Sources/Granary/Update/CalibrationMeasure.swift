@@ -13,9 +13,8 @@ extension Calibration {
     private static let queryLengths = [12, 24, 40]
 
     /// Measures a segment: queries made of documents chosen at random (some of their components, with other
-    /// weights) are searched exactly and with
-    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is
-    /// kept.
+    /// weights) are searched exactly and with every setting of a grid; for each recall the cheapest setting
+    /// is kept.
     ///
     /// Costs are counts, not times: the same segment always gets the same table.
     static func measure(
@@ -68,7 +67,7 @@ extension Calibration {
     private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError)
         -> [Sample]
     {
-        var generator = SplitMix64(state: options.seed)
+        var generator = SeededGenerator(seed: options.seed)
         var samples: [Sample] = []
         var tries = 0
         while samples.count < options.calibrationQueries, tries < 4 * options.calibrationQueries {
@@ -76,7 +75,9 @@ extension Calibration {
             let ordinal = UInt32(generator.next() % UInt64(segment.documentCount))
             let entries = try segment.entries(ordinal)
             let length = queryLengths[samples.count % queryLengths.count]
-            guard entries.components.count >= length / 2 else { continue }
+            // Where documents are short, queries are as short: no length must be waited for in vain.
+            let least = tries <= 2 * options.calibrationQueries ? length / 2 : 1
+            guard entries.components.count >= least else { continue }
             let strongest = entries.weights.indices.sorted {
                 (entries.weights[$0], entries.components[$1]) > (entries.weights[$1], entries.components[$0])
             }
@@ -98,7 +99,7 @@ extension Calibration {
     }
 
     /// About lognormal with a sigma of 0.35.
-    private static func noise(_ generator: inout SplitMix64) -> Float {
+    private static func noise(_ generator: inout SeededGenerator) -> Float {
         let sum = (0..<3).reduce(0) { sum, _ in sum + Float.random(in: -1...1, using: &generator) }
         return exponential(sum * 0.35)
     }
@@ -141,18 +142,5 @@ extension Calibration {
                 ))
         }
         return result
-    }
-}
-
-/// Sebastiano Vigna's splitmix64: a small generator with a fixed sequence for each seed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -63,6 +63,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [3...5, 7...11]) func recallIsCalibratedWhereDocumentsAreShort(
+        _ entries: ClosedRange<Int>
+    )
+        throws
+    {
+        let collection = try Collection.random(
+            documents: 2000, components: 400, entries: entries, queries: 60, seed: 33)
+        let snapshot = try TestIndex(collection.documents, options: .small(calibrationQueries: 100)).index
+            .snapshot()
+        #expect(snapshot.settings(forRecall: 0.9) != nil)
+        let reference = try BruteForce(stored: snapshot)
+        let queries = collection.documents.suffix(60).map(\.sparse).filter { $0.count > 0 }
+        let sum = try queries.reduce(0.0) { sum, query in
+            let hits = try snapshot.search(Query(sparse: query, k: 10, recall: 0.9))
+            return sum + reference.recall(hits, query, k: 10)
+        }
+        #expect(sum / Double(queries.count) >= 0.87)
+    }
+
     @Test func aBatchGivesTheHitsOfSingleQueries() throws {
         let built = try Self.built.get()
         let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.95) }
