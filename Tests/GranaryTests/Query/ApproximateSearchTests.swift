@@ -82,6 +82,22 @@ import Testing
         #expect(sum / Double(queries.count) >= 0.87)
     }
 
+    @Test func fewMatchesAreFoundWithoutReadingEveryRow() throws {
+        var documents = try Collection.topics(documents: 1500, seed: 34).documents
+        for number in 0..<6 {
+            let vector = try SparseVector(components: [900_000 + UInt32(number % 3)], weights: [2])
+            documents[number * 200] = Document(id: .string("rare \(number)"), sparse: vector)
+        }
+        let snapshot = try TestIndex(documents).index.snapshot()
+        let query = try SparseVector(components: [900_000, 900_001, 900_002], weights: [1, 0.9, 0.1])
+        var counted = SearchStatistics()
+        let settings = SearchSettings(listMass: 0.3, blockFactor: 1)
+        let hits = try snapshot.search(Query(sparse: query, settings: settings), statistics: &counted)
+        #expect(hits == (try snapshot.search(Query(sparse: query, exact: true))))
+        #expect(hits.count == 6)
+        #expect(counted.rows < 100)
+    }
+
     @Test func aBatchGivesTheHitsOfSingleQueries() throws {
         let built = try Self.built.get()
         let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.95) }
