@@ -24,7 +24,7 @@ let package = Package(
     targets: [
         .target(
             name: "CGranary",
-            // Fused multiply-add would give other bits on processors that have it.
+            // Renaming without replacing, and locks of open file descriptions.
             cSettings: [.define("_GNU_SOURCE")]),
         .systemLibrary(
             name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
