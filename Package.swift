@@ -24,7 +24,7 @@ let package = Package(
     targets: [
         .target(
             name: "CGranary",
-            // Fused multiply-add would give other bits on processors that have it.
+            // Renaming without replacing, and locks of open file descriptions.
             cSettings: [.define("_GNU_SOURCE")]),
         .systemLibrary(
             name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
@@ -50,7 +50,8 @@ let package = Package(
                 "CommandSupport", "Granary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tools/granary-bench", exclude: ["RESULTS.md", "beside-peers", "check-exact"], swiftSettings: strict),
+            path: "Tools/granary-bench", exclude: ["RESULTS.md", "beside-peers", "check-exact"],
+            swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
             swiftSettings: strict),

@@ -57,11 +57,11 @@ typedef struct {
 
 /// The entries with a low part among the `run->end` entries from `run->at` on, which ascend: a window's
 /// length or less. They do not begin before; they may go on up to `to`.
-static inline void find_low(const table_parts *p, table_run *run, uint32_t to, uint32_t low) {
+static inline void find_low(const table_parts *p, table_run *run, uint32_t to, uint32_t low, int level) {
     uint32_t from = run->at, n = run->end;
     run->end = from;
 #if defined(__x86_64__)
-    if (p->shift == 8) {
+    if (level > 0 && p->shift == 8) {
         // Up to 64 bytes beyond the lows may be read: blocks follow, or what the container keeps behind a
         // section.
         const __m128i *lows = (const __m128i *)(p->lows + from), wanted = _mm_set1_epi8((char)low);
@@ -77,6 +77,7 @@ static inline void find_low(const table_parts *p, table_run *run, uint32_t to, u
         return;
     }
 #endif
+    (void)level;
     while (run->at < from + n && low_at(p, run->at) < low) run->at++;
     run->end = run->at;
     while (run->end < to && low_at(p, run->end) == low) run->end++;
@@ -111,10 +112,6 @@ static inline uint32_t block_at(const table_parts *p, uint32_t at) {
     return p->codes ? p->blocks[at] : p->blocks[at] & 15u;
 }
 
-static inline uint32_t level_at(const table_parts *p, uint32_t at) {
-    return p->codes ? p->codes[at / 2] >> 4 * (at & 1) & 15u : p->blocks[at] >> 4;
-}
-
 void granary_summaries_touch(const granary_summaries *s, uint32_t table) {
     if (table >= s->count) return;
     uint64_t start = (uint64_t)s->starts[table] * 8, end = (uint64_t)s->starts[table + 1] * 8;
@@ -124,7 +121,8 @@ void granary_summaries_touch(const granary_summaries *s, uint32_t table) {
 }
 
 long granary_summaries_score(const granary_summaries *s, uint32_t table, const uint32_t *components,
-                             const float *weights, size_t n, uint32_t *found, float *estimates) {
+                             const float *weights, size_t n, uint32_t *found, float *estimates,
+                             int level) {
     table_parts p = table_at(s, table);
     if (!p.lows) return -1;
     for (size_t i = 0; i < n; i++)
@@ -134,20 +132,21 @@ long granary_summaries_score(const granary_summaries *s, uint32_t table, const u
     size_t hits = 0;
     for (size_t i = 0; i < n; i++) {
         table_run run = runs[i];
-        find_low(&p, &run, p.buckets[(components[i] >> p.shift) + 1], components[i] & ((1u << p.shift) - 1));
+        find_low(&p, &run, p.buckets[(components[i] >> p.shift) + 1], components[i] & ((1u << p.shift) - 1),
+                 level);
         runs[hits] = run;
         __builtin_prefetch(p.blocks + run.at);
         if (p.codes) __builtin_prefetch(p.codes + run.at / 2);
         hits += run.at < run.end;
     }
     float values[LEVELS], products[LEVELS];
-    for (int level = 0; level < LEVELS; level++) {
-        uint32_t code = p.base + 2u * (uint32_t)level;
-        values[level] = granary_code_value((uint8_t)(code > 255 ? 255 : code));
+    for (uint32_t l = 0; l < LEVELS; l++) {
+        uint32_t code = p.base + 2u * l;
+        values[l] = granary_code_value((uint8_t)(code > 255 ? 255 : code));
     }
     memset(estimates, 0, p.block_count * sizeof(float));
     for (const table_run *run = runs; run < runs + hits; run++) {
-        for (int level = 0; level < LEVELS; level++) products[level] = weights[run->query] * values[level];
+        for (uint32_t l = 0; l < LEVELS; l++) products[l] = weights[run->query] * values[l];
         if (p.codes)
             for (uint32_t at = run->at; at < run->end; at++)
                 estimates[p.blocks[at]] += products[p.codes[at / 2] >> 4 * (at & 1) & 15];

@@ -106,6 +106,17 @@ import Testing
         #expect(granaryError { () throws(GranaryError) in _ = try file.row(2) }?.line == 3)
     }
 
+    @Test("A row of more non-zeros than any document has is refused before it is read")
+    func refusesHugeRows() throws {
+        let count = (1 << 20) + 1
+        let bytes =
+            [1, 10, UInt64(count), 0, UInt64(count)].flatMap { Matrix.little($0) }
+            + [UInt8](repeating: 0, count: 8 * count)
+        let error = granaryError { () throws(GranaryError) in _ = try open(bytes).row(0) }
+        #expect(error?.code == .tooLarge)
+        #expect(error?.line == 1)
+    }
+
     @Test("Duplicates are settled as asked")
     func settlesDuplicates() throws {
         let file = try open(Matrix(columns: 4, [[(3, 1), (3, 2)]]).bytes)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The built `granary`, run as a process.
+/// The built executables, run as processes.
 enum Executable {
     /// What a process left.
     struct Outcome {
@@ -13,8 +13,8 @@ enum Executable {
         var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
-    /// The path: executables are beside the test bundle.
-    static var path: String {
+    /// The path of one: executables are beside the test bundle.
+    private static func path(_ name: String) -> String {
         let bundles = [
             Bundle.main.executableURL, Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]),
         ]
@@ -22,28 +22,38 @@ enum Executable {
             var directory = bundle.resolvingSymlinksInPath()
             for _ in 0..<4 {
                 directory = directory.deletingLastPathComponent()
-                let candidate = directory.appendingPathComponent("granary").path
+                let candidate = directory.appendingPathComponent(name).path
                 if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
             }
         }
-        return "granary"
+        return name
     }
 
-    /// Runs it to its end.
+    /// Runs `granary` to its end.
     static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
-    static func run(_ arguments: [String]) throws -> Outcome {
-        let running = try start(arguments)
+    /// Runs one to its end.
+    static func run(_ arguments: [String], name: String = "granary") throws -> Outcome {
+        let running = try start(arguments, name: name)
         return running.wait()
     }
 
-    /// Starts it.
-    static func start(_ arguments: [String]) throws -> Running {
+    /// Starts one.
+    ///
+    /// - Parameter ignored: a signal that it is started without hearing, as by nohup.
+    static func start(
+        _ arguments: [String], name: String = "granary", ignoring ignored: String? = nil
+    ) throws -> Running {
         let files = try Workspace()
         let (output, errors) = (try files.write("output", ""), try files.write("errors", ""))
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
+        if let ignored {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "trap '' \(ignored); exec \"$@\"", "sh", path(name)] + arguments
+        } else {
+            process.executableURL = URL(fileURLWithPath: path(name))
+            process.arguments = arguments
+        }
         process.standardInput = FileHandle.nullDevice
         // Files, not pipes: a full pipe would stop the process.
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))

@@ -1,4 +1,5 @@
 import CommandSupport
+import Foundation
 import Granary
 import Testing
 
@@ -103,6 +104,19 @@ import Testing
         #expect(try files.names() == ["out"])
         #expect(
             granaryError { () throws(GranaryError) in _ = try OutputFile(files.file("no/out")) }?.code == .io)
+    }
+
+    @Test("A device is written to and not replaced, a directory is refused at once")
+    func writesToDevices() throws {
+        let files = try Workspace()
+        let link = files.file("device")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/dev/zero")
+        let output = try OutputFile(link)
+        try output.write("new")
+        try output.finish()
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "/dev/zero")
+        #expect(try files.names() == ["device"])
+        #expect(granaryError { () throws(GranaryError) in _ = try OutputFile(files.path) }?.code == .io)
     }
 
     @Test("Several files are one collection: rows go on counting, ids are taken in order")

@@ -33,7 +33,7 @@ struct GranaryBench: ParsableCommand {
     @Option(help: "How weights are stored: float16, float32 or uint8.") var weights = "float16"
     @Option(help: "Threads of the build.") var threads: Int?
     @Option(help: "Memory of the build in MiB.") var memory = 1024
-    @Option(help: "Hits for each query; recall is measured at it.") var k = 10
+    @Option(name: .shortAndLong, help: "Hits for each query; recall is measured at it.") var k = 10
     @Option(help: "Passes over all queries; the best counts.") var passes = 3
     @Flag(help: "Measures exact search as well.") var exact = false
     @Flag(help: "Sweeps a grid of search settings besides the recalls that calibration knows.") var grid =
@@ -41,6 +41,16 @@ struct GranaryBench: ParsableCommand {
     @Option(help: "Measures these settings only, as listMass:blockFactor,….") var settings: String?
     @Flag(help: "Prints what a query does on average, for each row, to standard error.") var counts = false
     @OptionGroup(title: "Build options") var build: BuildArguments
+
+    func validate() throws {
+        for (name, value, least) in [
+            ("--docs", docs ?? 0, 0), ("--queries-max", queriesMax, 0), ("-k", k, 1),
+            ("--memory", memory, 16),
+            ("--passes", passes, 1),
+        ] where value < least || value > 1 << 40 {
+            throw ValidationError("expected \(name) of at least \(least), found \(value)")
+        }
+    }
 
     func run() throws {
         let directory = index ?? temporaryDirectory()
@@ -68,12 +78,9 @@ struct GranaryBench: ParsableCommand {
         }
         let resident = residentMegabytes()
         for position in rows.indices { rows[position].resident = resident }
-        let text = "[\n" + rows.map { "  " + $0.json }.joined(separator: ",\n") + "\n]\n"
-        if let json {
-            try text.write(toFile: json, atomically: true, encoding: .utf8)
-        } else {
-            print(text, terminator: "")
-        }
+        let output = try OutputFile(json)
+        try output.write("[\n" + rows.map { "  " + $0.json }.joined(separator: ",\n") + "\n]\n")
+        try output.finish()
     }
 
     private func temporaryDirectory() -> String {

@@ -25,7 +25,8 @@ struct Sweep {
                 latencies.append(seconds(since: start) * 1e6)
                 guard pass == 0 else { continue }
                 row.add(statistics)
-                let wanted = Set(truth.ids(number).prefix(k).map { UInt64($0) })
+                // Rows without an answer are -1.
+                let wanted = Set(truth.ids(number).prefix(k).compactMap { UInt64(exactly: $0) })
                 total += wanted.count
                 found += hits.count { if case .number(let id) = $0.id { wanted.contains(id) } else { false } }
             }

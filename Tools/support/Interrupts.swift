@@ -3,15 +3,16 @@ import Foundation
 package import Granary
 
 /// Turns Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) into a cancellation while it lives; a
-/// second signal ends the process at once.
+/// second signal ends the process at once. A signal that the process was started without hearing (nohup)
+/// stays unheard.
 package final class Interrupts {
     private let sources: [any DispatchSourceSignal]
-    private static let signals = [SIGINT, SIGTERM, SIGHUP]
+    private let signals = [SIGINT, SIGTERM, SIGHUP].filter { !Interrupts.isIgnored($0) }
 
     /// Begins to listen.
     package init(_ cancellation: Cancellation) {
         let queue = DispatchQueue(label: "granary.signals")
-        sources = Self.signals.map { number in
+        sources = signals.map { number in
             // Otherwise the default action would end the process before the source sees the signal.
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
@@ -26,6 +27,13 @@ package final class Interrupts {
 
     deinit {
         for source in sources { source.cancel() }
-        for number in Self.signals { signal(number, SIG_DFL) }
+        for number in signals { signal(number, SIG_DFL) }
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        guard let action = signal(number, SIG_IGN) else { return false }
+        let isIgnored = unsafe unsafeBitCast(action, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        if !isIgnored { signal(number, action) }
+        return isIgnored
     }
 }

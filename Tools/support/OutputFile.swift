@@ -4,10 +4,11 @@ package import Granary
 /// Output to a file or to standard output, in pieces of 64 KiB.
 ///
 /// A file gets its name when it is complete: until `finish` it is beside it under a temporary one, and
-/// without `finish` nothing is left. An existing file is replaced.
+/// without `finish` nothing is left. An existing file is replaced; a device or a pipe is written to.
 package final class OutputFile {
     private let path: String?
-    private let temporary: String
+    /// Nil where there is nothing to rename.
+    private let temporary: String?
     private let handle: FileHandle
     private var buffer = Data()
     private var isFinished = false
@@ -17,21 +18,32 @@ package final class OutputFile {
     package init(_ path: String?) throws(GranaryError) {
         self.path = path
         guard let path else {
-            temporary = ""
+            temporary = nil
             handle = .standardOutput
             return
         }
-        temporary = "\(path).\(ProcessInfo.processInfo.processIdentifier).tmp"
-        guard FileManager.default.createFile(atPath: temporary, contents: nil),
-            let handle = FileHandle(forWritingAtPath: temporary)
-        else {
+        let target: String
+        if Self.isSpecial(path) {
+            (temporary, target) = (nil, path)
+        } else {
+            target = "\(path).\(ProcessInfo.processInfo.processIdentifier).tmp"
+            temporary = target
+            _ = FileManager.default.createFile(atPath: target, contents: nil)
+        }
+        guard let handle = FileHandle(forWritingAtPath: target) else {
             throw GranaryError(.io, "expected a place for a new file", path: path)
         }
         self.handle = handle
     }
 
+    /// Whether there is something that is no regular file, links followed.
+    private static func isSpecial(_ path: String) -> Bool {
+        var info = stat()
+        return unsafe stat(path, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
+    }
+
     deinit {
-        if path != nil, !isFinished {
+        if let temporary, !isFinished {
             try? handle.close()
             try? FileManager.default.removeItem(atPath: temporary)
         }
@@ -51,6 +63,7 @@ package final class OutputFile {
         try flush()
         guard let path else { return }
         try run { try handle.close() }
+        guard let temporary else { return }
         guard unsafe rename(temporary, path) == 0 else {
             let number = errno
             throw GranaryError(.io, "expected to give a new file its name", path: path, systemError: number)

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Forward rows and block summaries share one form, specified in Formats/rows.md: a sparse vector of ascending
-// segment-local components with an 8-bit code each, in groups of eight.
+// A forward row, specified in Formats/rows.md: a sparse vector of ascending segment-local components with an
+// 8-bit code each, in groups of eight.
 //
 //   u16 entries (a multiple of 8) | u8 shift | u8 zero | control bits, one byte a group |
 //   codes, one byte an entry | gaps, one or two bytes an entry

@@ -32,7 +32,8 @@ void granary_summaries_touch(const granary_summaries *summaries, uint32_t table)
 /// code, added in float32. `estimates` has 256 places, of which the blocks' receive something meaningful;
 /// `found` has 3 n places of working memory. Returns the number of blocks, or -1 for a malformed table.
 long granary_summaries_score(const granary_summaries *summaries, uint32_t table, const uint32_t *components,
-                             const float *weights, size_t n, uint32_t *found, float *estimates);
+                             const float *weights, size_t n, uint32_t *found, float *estimates,
+                             int level);
 
 /// Checks all that a table may say. Returns the number of blocks, or -1.
 long granary_summaries_check(const granary_summaries *summaries, uint32_t table);

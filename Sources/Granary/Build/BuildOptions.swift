@@ -28,8 +28,8 @@ public struct BuildOptions: Sendable, Equatable {
     public var summaryEnergy: Double
     /// Segments of fewer documents are searched exactly and have no blocks.
     public var exactBelow: Int
-    /// Documents used as queries to calibrate recall, fewer (down to 64) in segments of over 500,000 documents;
-    /// 0 leaves the defaults.
+    /// Documents used as queries to calibrate recall, fewer (down to 64) in segments of over 500,000
+    /// documents; 0 leaves the defaults.
     public var calibrationQueries: Int
     /// Seed of every random choice: the same input, options and seed give the same bytes.
     public var seed: UInt64

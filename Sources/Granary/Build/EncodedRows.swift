@@ -62,7 +62,6 @@ struct EncodedRows: Sendable {
     func groups(_ row: Int) -> UInt32 { fineStarts[row + 1] - fineStarts[row] }
 
     /// Encodes the rows of a spill, without those that a later document replaced.
-    ///
     init(
         spill: inout RowSpill, replaced: Set<UInt32>, type: WeightType, localOf: [UInt32],
         components: [UInt32],

@@ -57,6 +57,20 @@ struct KeyTable: Sendable {
         return (from..<to).compactMap { span.byte(at: $0) }
     }
 
+    /// The first place of the table of hashes that does not have what a writer puts there: each ordinal once,
+    /// at the hash of its key, in ascending order. Complexity: O(n), however many keys are equal.
+    func firstFault() -> Int? {
+        let hashes = Kernels.longs(hashes.bytes)
+        let ordinals = Kernels.words(self.ordinals.bytes)
+        for position in ordinals.indices {
+            guard let key = bytes(of: ordinals[position]), KeyHash(key).stored == hashes[position],
+                position == 0
+                    || (hashes[position - 1], ordinals[position - 1]) < (hashes[position], ordinals[position])
+            else { return position }
+        }
+        return nil
+    }
+
     /// The ordinals of the documents with a key (at most one is live). Complexity: O(log n).
     func ordinals(of key: [UInt8], hash: KeyHash) -> [UInt32] {
         let hashes = Kernels.longs(hashes.bytes)

@@ -1,6 +1,6 @@
 import GranaryStorage
 
-/// A section of forward rows or of block summaries, as in `Formats/rows.md`: sparse vectors of segment-local
+/// A section of forward rows, as in `Formats/rows.md`: sparse vectors of segment-local
 /// components with an 8-bit code each. Nothing in it is trusted: the kernels check each row against its
 /// section.
 struct RowsView: ~Escapable {

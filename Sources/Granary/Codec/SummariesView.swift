@@ -36,7 +36,7 @@ struct SummariesView: ~Escapable {
     /// - Returns: the number of blocks; nil for a malformed table.
     func estimate(
         _ table: Int, components: [UInt32], weights: [Float], found: inout [UInt32],
-        into estimates: inout [Float]
+        into estimates: inout [Float], level: Int32 = Kernels.bestLevel
     ) -> Int? {
         guard estimates.count >= Self.largestTable, found.count >= 3 * components.count,
             weights.count == components.count, let table = UInt32(exactly: table)
@@ -47,7 +47,7 @@ struct SummariesView: ~Escapable {
                 unsafe weights.withUnsafeBufferPointer { weights in
                     unsafe granary_summaries_score(
                         view, table, components.baseAddress, weights.baseAddress, components.count, &found,
-                        &estimates)
+                        &estimates, level)
                 }
             }
         }

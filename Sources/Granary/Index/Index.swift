@@ -11,7 +11,13 @@ public final class Index: Sendable {
     /// What is fixed for the life of the index.
     public let schema: Schema
     private let fileSystem: any FileSystem
-    private let newest = Mutex<Snapshot?>(nil)
+    private let newest = Mutex(Newest())
+
+    /// The last snapshot while somebody has it: to keep it here would keep its files on disk after they are
+    /// dropped.
+    private struct Newest {
+        weak var snapshot: Snapshot?
+    }
 
     private init(path: String, schema: Schema, fileSystem: any FileSystem) {
         self.path = path
@@ -67,7 +73,7 @@ public final class Index: Sendable {
     /// - Throws: `corrupt`, `truncated`, `wrongFile`, … for a damaged, missing or foreign file: structure,
     ///   lengths and root hashes are checked, checksums of data are not (see `Snapshot.verify`).
     public func snapshot() throws(GranaryError) -> Snapshot {
-        let known = newest.withLock { $0 }
+        let known = newest.withLock { $0.snapshot }
         var generation: UInt64 = 0
         while true {
             let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
@@ -77,7 +83,7 @@ public final class Index: Sendable {
                 let snapshot = try Snapshot(
                     manifest: manifest, schema: try SchemaCodec.decode(manifest.schema, path: path),
                     path: path, fileSystem: fileSystem, known: known)
-                newest.withLock { $0 = snapshot }
+                newest.withLock { $0.snapshot = snapshot }
                 return snapshot
             } catch {
                 // A commit may have dropped a file between reading the manifest and opening it: then there is

@@ -61,7 +61,7 @@ extension Snapshot {
             generation: generation, documents: documentCount, weights: "\(schema.weights)",
             hasVocabulary: segments.contains { $0.names.hasTokens },
             bytesOnDisk: bytesOnDisk,
-            mappedBytes: segments.reduce(0) { $0 + $1.blocks.mapping.count + $1.summary.mapping.count },
+            mappedBytes: segments.flatMap(\.files).reduce(0) { $0 + $1.mapping.count },
             residentBytes: sections.reduce(0) { $0 + $1.residentBytes }, segments: described)
     }
 
@@ -74,7 +74,7 @@ extension Snapshot {
     }
 
     private func describe(_ segment: SegmentReader) -> IndexStatistics.Segment {
-        let sections = [segment.blocks, segment.summary].flatMap { file in
+        let sections = segment.files.flatMap { file in
             file.sections.map { section in
                 IndexStatistics.SectionSize(
                     file: "\(file.record.kind)", section: section.id.name, bytes: section.count,
@@ -114,7 +114,7 @@ extension Snapshot {
         let total = bytesOnDisk
         var done: UInt64 = 0
         for segment in segments {
-            for file in [segment.blocks, segment.summary] + [segment.dead?.file].compactMap({ $0 }) {
+            for file in segment.files {
                 try file.verify { (bytes) throws(GranaryError) in
                     done += bytes
                     try report.report(.verifying, done, total)

@@ -129,8 +129,7 @@ public final class IndexWriter {
     ///   those of the last one.
     /// - Throws: `diskFull`, `tooLarge`, `cancelled` (nothing is published), `commitUncertain`,
     ///   `writerPoisoned`. When documents were being made into a segment, they are lost, and every further
-    /// call
-    ///   throws `writerPoisoned` until `rollback`; otherwise the commit can be tried again.
+    ///   call throws `writerPoisoned` until `rollback`; otherwise the commit can be tried again.
     public func commit(userData: [UInt8]? = nil) throws(GranaryError) -> CommitReceipt {
         try check()
         try flush()
@@ -150,7 +149,8 @@ public final class IndexWriter {
         // The generation before keeps its files for a while; what was never published goes now.
         let kept = earlier.union(manifest.files)
         for file in segments.flatMap(\.allFiles) where !kept.contains(file) { remove(file) }
-        segments = try Self.load(directory)
+        // What is published is published: without the new readers the writer goes on with those that it has.
+        if let loaded = try? Self.load(directory) { segments = loaded }
         (replacedCount, addedCount) = (0, 0)
         return CommitReceipt(
             generation: manifest.generation, sequence: manifest.nextSequence,
@@ -189,14 +189,19 @@ public final class IndexWriter {
 
     /// Forgets everything since the last commit and removes its files.
     ///
-    /// - Throws: what loading the last generation finds wrong.
+    /// - Throws: what loading the last generation finds wrong; every further call throws `writerPoisoned`
+    ///   then, until a rollback succeeds.
     public func rollback() throws(GranaryError) {
         discard()
-        loss = nil
         guard !isClosed else { return }
-        segments = try Self.load(directory)
-        vocabulary = try Vocabulary(segments: segments.map(\.reader), tokens: options.vocabulary)
+        // A commit without the segments of the last generation would drop them.
+        try losing { () throws(GranaryError) in
+            let loaded = try Self.load(directory)
+            vocabulary = try Vocabulary(segments: loaded.map(\.reader), tokens: options.vocabulary)
+            segments = loaded
+        }
         nextSequence = directory.manifest.nextSequence
+        loss = nil
     }
 
     /// Forgets what is not committed and gives the index free. Further calls throw.

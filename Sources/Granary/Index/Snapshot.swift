@@ -198,13 +198,19 @@ public final class Snapshot: Sendable {
     ///
     /// Memory: 4 bytes a document of one segment at a time.
     public func forEachDocument(_ body: (Document) throws(GranaryError) -> Void) throws(GranaryError) {
+        try forEachLive { (segment, ordinal) throws(GranaryError) in try body(try document(segment, ordinal))
+        }
+    }
+
+    /// Calls `body` with each live document's segment and ordinal, in order of insertion.
+    func forEachLive(
+        _ body: (SegmentReader, UInt32) throws(GranaryError) -> Void
+    ) throws(GranaryError) {
         for segment in segments.sorted(by: { $0.firstSequence < $1.firstSequence }) {
             let order = (0..<UInt32(segment.documentCount)).sorted {
                 segment.sequence($0) < segment.sequence($1)
             }
-            for ordinal in order where segment.dead?.contains(ordinal) != true {
-                try body(try document(segment, ordinal))
-            }
+            for ordinal in order where segment.dead?.contains(ordinal) != true { try body(segment, ordinal) }
         }
     }
 

@@ -49,6 +49,9 @@ extension Snapshot {
 
     /// The tokens of the components 0, 1, … up to the largest; nil where no document has the component.
     /// Empty without a vocabulary.
+    ///
+    /// - Throws: `tooLarge` for a component of 2^26 or more, since the list has a place for each smaller one;
+    ///   `corrupt` for damaged bytes.
     public func vocabulary() throws(GranaryError) -> [String?] {
         var tokens: [String?] = []
         for segment in segments where segment.names.hasTokens {
@@ -57,6 +60,12 @@ extension Snapshot {
                 else {
                     throw segment.malformed(.tokens, at: Int(local))
                 }
+                guard component < Self.largestVocabulary else {
+                    throw GranaryError(
+                        .tooLarge,
+                        "expected components below \(Self.largestVocabulary) for a list of tokens, found \(component)"
+                    )
+                }
                 let missing = Int(component) + 1 - tokens.count
                 if missing > 0 { tokens += [String?](repeating: nil, count: missing) }
                 tokens[Int(component)] = token
@@ -64,6 +73,8 @@ extension Snapshot {
         }
         return tokens
     }
+
+    private static let largestVocabulary: UInt32 = 1 << 26
 
     private func forEachRow(_ body: ([UInt32], [Float]) throws(GranaryError) -> Void) throws(GranaryError) {
         try forEachLive { (segment, ordinal) throws(GranaryError) in
@@ -78,17 +89,6 @@ extension Snapshot {
             }
             pairs.sort { $0.component < $1.component }
             try body(pairs.map(\.component), pairs.map(\.weight))
-        }
-    }
-
-    private func forEachLive(_ body: (SegmentReader, UInt32) throws(GranaryError) -> Void)
-        throws(GranaryError)
-    {
-        for segment in segments.sorted(by: { $0.firstSequence < $1.firstSequence }) {
-            let order = (0..<UInt32(segment.documentCount)).sorted {
-                segment.sequence($0) < segment.sequence($1)
-            }
-            for ordinal in order where segment.dead?.contains(ordinal) != true { try body(segment, ordinal) }
         }
     }
 

@@ -122,6 +122,9 @@ public struct CSRRows {
 
     private static let chunkRows = 4096
     private static let chunkEntries = 1 << 18
+    /// Far beyond what a document may have even before duplicates are settled. Bounds memory: a file with
+    /// holes costs nothing.
+    private static let largestRow = 1 << 20
 
     fileprivate init(_ file: CSRFile, _ range: Range<Int>, _ duplicates: SparseVector.Duplicates) {
         self.file = file
@@ -132,7 +135,8 @@ public struct CSRRows {
     /// The next row; nil after the last.
     ///
     /// - Throws: `malformedInput` for offsets that do not ascend or a component out of range,
-    ///   `invalidWeight`, `duplicateComponent`, each with the row, counted from 1; errors of reading.
+    ///   `invalidWeight`, `duplicateComponent`, `tooLarge` for a row of over 2^20 non-zeros, each with the
+    ///   row, counted from 1; errors of reading.
     public mutating func next() throws(GranaryError) -> SparseVector? {
         guard row < end else { return nil }
         if row - first + 1 >= offsets.count {
@@ -140,6 +144,11 @@ public struct CSRRows {
             offsets = try file.offsets(row..<min(end, row + Self.chunkRows))
         }
         let wanted = offsets[row - first]..<offsets[row - first + 1]
+        guard wanted.count <= Self.largestRow else {
+            throw GranaryError(
+                .tooLarge, "expected a row of up to \(Self.largestRow) non-zeros, found \(wanted.count)",
+                path: file.path, line: UInt64(row) + 1)
+        }
         if wanted.lowerBound < loaded.lowerBound || wanted.upperBound > loaded.upperBound { try load(wanted) }
         defer { row += 1 }
         let entries = wanted.lowerBound - loaded.lowerBound..<wanted.upperBound - loaded.lowerBound

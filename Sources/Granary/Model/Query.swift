@@ -2,7 +2,8 @@
 public struct Query: Sendable, Equatable {
     /// How near to the true top k the answer has to be.
     public enum Accuracy: Sendable, Equatable {
-        /// The expected share of the true top k, above 0 and up to 1; 1 means exact.
+        /// The expected share of the true top k, above 0 and up to 1; 1 means exact. Calibrated for a k of
+        /// 10.
         case recall(Double)
         /// The true top k over the weights as stored.
         case exact

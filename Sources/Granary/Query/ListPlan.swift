@@ -18,7 +18,8 @@ struct ListPlan {
             total += mass
         }
         masses.sort { $0.mass != $1.mass ? $0.mass > $1.mass : $0.local < $1.local }
-        let wanted = total * Float(mass)
+        // All of them whatever rounding makes of the sums: they are added in two orders.
+        let wanted = mass >= 1 ? .infinity : total * Float(mass)
         var covered: Float = 0
         for (mass, local) in masses {
             guard covered < wanted || lists.isEmpty else {

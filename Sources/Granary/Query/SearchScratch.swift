@@ -3,15 +3,14 @@ import Synchronization
 
 /// The working memory of one search, reused from query to query.
 struct SearchScratch: Sendable {
-    /// By local component: the query's weight × 2^112 (log codes). Zero between searches.
-    var logTable: [Float] = []
-    /// By local component: the query's weight × the component's step (linear codes). Zero between searches.
-    var linearTable: [Float] = []
+    /// By local component: the query's weight × 2^112 (log codes) or × the component's step (linear codes).
+    /// Zero between searches.
+    var table: [Float] = []
     /// Documents already scored: an open-addressing set, a power of two slots; 0 is empty, else ordinal + 1.
     var visited = [UInt32](repeating: 0, count: 4096)
     /// Documents waiting to be scored.
     var candidates = [UInt32](repeating: 0, count: 512)
-    /// Scores of candidates, of a range of rows, or of a range of summaries.
+    /// Scores of candidates or of a range of rows, or estimates of a table's blocks.
     var scores = [Float](repeating: 0, count: 1024)
     /// Where summary tables have the query's components.
     var found: [UInt32] = []
@@ -23,9 +22,13 @@ struct SearchScratch: Sendable {
     var localWeights: [Float] = []
     var queryWeights: [Float] = []
 
+    /// The most slots that are kept from one search for the next: emptying more would cost more than a
+    /// search.
+    private static let keptSlots = 1 << 16
+
     /// Empties the set of visited documents and makes room for `capacity` of them.
     mutating func clearVisited(capacity: Int) {
-        var slots = visited.count
+        var slots = min(visited.count, Self.keptSlots)
         while slots < 2 * capacity + 512 { slots *= 2 }
         if slots != visited.count {
             visited = [UInt32](repeating: 0, count: slots)

@@ -44,8 +44,8 @@ struct SegmentSearch: ~Escapable {
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         if query.locals.isEmpty { return }
-        fillTables(&scratch)
-        defer { clearTables(&scratch) }
+        fillTable(&scratch)
+        defer { clearTable(&scratch) }
         // A log code is the weight rounded down by less than 1/9 of itself (by less than 2^-17 if subnormal);
         // n products added in another order differ by less than n × 2^-23.
         let rounding = 1 + Float(query.locals.count + 16) * 0x1p-22
@@ -74,8 +74,7 @@ struct SegmentSearch: ~Escapable {
     }
 
     private func scoreRange(_ range: Range<UInt32>, _ scratch: inout SearchScratch) throws(GranaryError) {
-        let table = rows.isLinear ? scratch.linearTable : scratch.logTable
-        let malformed = Kernels.score(rows, table: table, range: range, into: &scratch.scores)
+        let malformed = Kernels.score(rows, table: scratch.table, range: range, into: &scratch.scores)
         if malformed > 0 { throw segment.malformed(.rows, at: Int(range.lowerBound)) }
     }
 
@@ -127,8 +126,8 @@ struct SegmentSearch: ~Escapable {
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) -> Bool {
         if query.locals.isEmpty { return true }
-        fillTables(&scratch)
-        defer { clearTables(&scratch) }
+        fillTable(&scratch)
+        defer { clearTable(&scratch) }
         let plan = try ListPlan(query, segment, mass: settings.listMass)
         try estimateBlocks(plan, &scratch, &statistics)
         // What other segments have found counts here as well, in light scores.
@@ -207,9 +206,10 @@ struct SegmentSearch: ~Escapable {
         _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        let table = rows.isLinear ? scratch.linearTable : scratch.logTable
         let ordinals = scratch.candidates
-        if Kernels.score(rows, table: table, ordinals: ordinals, count: count, into: &scratch.scores) > 0 {
+        if Kernels.score(rows, table: scratch.table, ordinals: ordinals, count: count, into: &scratch.scores)
+            > 0
+        {
             throw segment.malformed(.rows, at: Int(scratch.candidates[0]))
         }
         statistics.rows += count
@@ -236,24 +236,19 @@ struct SegmentSearch: ~Escapable {
         }
     }
 
-    // MARK: Tables
+    // MARK: The table of query weights
 
-    private func fillTables(_ scratch: inout SearchScratch) {
+    private func fillTable(_ scratch: inout SearchScratch) {
         let length = Kernels.tableLength(components: rows.components, isWide: rows.isWide)
-        if scratch.logTable.count < length { scratch.logTable = [Float](repeating: 0, count: length) }
-        if rows.isLinear, scratch.linearTable.count < length {
-            scratch.linearTable = [Float](repeating: 0, count: length)
-        }
+        if scratch.table.count < length { scratch.table = [Float](repeating: 0, count: length) }
         for (local, weight) in zip(query.locals, query.weights) {
-            scratch.logTable[Int(local)] = weight * Kernels.logScale
-            if rows.isLinear { scratch.linearTable[Int(local)] = weight * steps[Int(local)] }
+            scratch.table[Int(local)] = weight * (rows.isLinear ? steps[Int(local)] : Kernels.logScale)
         }
     }
 
-    private func clearTables(_ scratch: inout SearchScratch) {
+    private func clearTable(_ scratch: inout SearchScratch) {
         for local in query.locals {
-            scratch.logTable[Int(local)] = 0
-            if rows.isLinear { scratch.linearTable[Int(local)] = 0 }
+            scratch.table[Int(local)] = 0
         }
     }
 }

@@ -43,12 +43,22 @@ struct SnapshotSearch {
         if k == 0 { return [] }
         // By way of a span: elements of an array would be copied, reference by reference.
         let readers = segments.span
-        var top = TopK(k)
-        var isExhaustive = true
+        var (top, isExhaustive) = (TopK(k), true)
         var isExact = query.accuracy == .exact
         for number in order {
-            if !(try search(readers[number], number, k, &top, &isExhaustive, &scratch, &statistics)) {
-                isExact = true
+            let chosen = settings(readers[number].calibration)
+            if chosen == nil, !readers[number].isExactOnly { isExact = true }
+            try search(
+                readers[number], number, k, chosen ?? SearchSettings(), &top, &isExhaustive, &scratch,
+                &statistics)
+        }
+        if !isExact, !top.isFull, !isExhaustive {
+            // All lists may have what is missing, or show that there is no more: far less than reading every
+            // row.
+            (top, isExhaustive) = (TopK(k), true)
+            for number in order {
+                try search(
+                    readers[number], number, k, Self.everything, &top, &isExhaustive, &scratch, &statistics)
             }
         }
         if !isExact, top.isFull || isExhaustive { return top.sorted }
@@ -60,24 +70,21 @@ struct SnapshotSearch {
         return exact.sorted
     }
 
+    /// Every block of every list.
+    private static let everything = SearchSettings(listMass: 1, blockFactor: 0)
+
     /// Enters the best documents of a segment.
-    ///
-    /// - Returns: whether that has the recall that is asked for.
     private func search(
-        _ reader: borrowing SegmentReader, _ number: Int, _ k: Int, _ top: inout TopK,
-        _ isExhaustive: inout Bool,
-        _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
-    ) throws(GranaryError) -> Bool {
+        _ reader: borrowing SegmentReader, _ number: Int, _ k: Int, _ settings: SearchSettings,
+        _ top: inout TopK, _ isExhaustive: inout Bool, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
         if reader.isExactOnly {
-            try searchExactly(reader, number, 0, &top, &scratch, &statistics)
-            return true
+            return try searchExactly(reader, number, 0, &top, &scratch, &statistics)
         }
-        let settings = settings(reader.calibration)
         let search = SegmentSearch(reader, number: number, resolved)
-        let hasAll = try search.search(
-            k: k, settings: settings ?? SearchSettings(), into: &top, &scratch, &statistics)
+        let hasAll = try search.search(k: k, settings: settings, into: &top, &scratch, &statistics)
         if !hasAll { isExhaustive = false }
-        return settings != nil
     }
 
     private func searchExactly(

@@ -18,13 +18,11 @@ extension SegmentReader {
                 throw malformed(.insertions, at: Int(ordinal))
             }
             seen[insertion] = true
-            let key = try key(ordinal).encoded()
-            guard keys.ordinals(of: key, hash: KeyHash(key)).contains(ordinal) else {
-                throw malformed(.keyHashes, at: Int(ordinal))
-            }
+            _ = try key(ordinal)
             _ = try payloads?.payload(ordinal)
         }
         guard total == facts.entries else { throw malformed(.segment, at: 0) }
+        if let place = keys.firstFault() { throw malformed(.keyHashes, at: place) }
         try verifyComponents()
         try verifyBlocks()
     }

@@ -91,6 +91,8 @@ struct SegmentReader: Sendable {
         }
     }
 
+    /// Its files, mapped.
+    var files: [Container] { [blocks, summary] + [dead?.file].compactMap { $0 } }
     /// Documents, dead ones included.
     var documentCount: Int { Int(facts.documents) }
     /// Documents that are not dead.

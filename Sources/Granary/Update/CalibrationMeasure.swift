@@ -13,9 +13,8 @@ extension Calibration {
     private static let queryLengths = [12, 24, 40]
 
     /// Measures a segment: queries made of documents chosen at random (some of their components, with other
-    /// weights) are searched exactly and with
-    /// every setting of a grid; for each recall the setting that scores the fewest rows and summaries is
-    /// kept.
+    /// weights) are searched exactly and with every setting of a grid; for each recall the cheapest setting
+    /// is kept.
     ///
     /// Costs are counts, not times: the same segment always gets the same table.
     static func measure(
@@ -70,7 +69,7 @@ extension Calibration {
     {
         // Each query is searched exactly for its truth: about 2^27 rows in all are enough and bound the time.
         let wanted = min(options.calibrationQueries, max(64, (1 << 27) / max(1, segment.documentCount)))
-        var generator = SplitMix64(state: options.seed)
+        var generator = SeededGenerator(seed: options.seed)
         var samples: [Sample] = []
         var tries = 0
         while samples.count < wanted, tries < 4 * wanted {
@@ -78,7 +77,9 @@ extension Calibration {
             let ordinal = UInt32(generator.next() % UInt64(segment.documentCount))
             let entries = try segment.entries(ordinal)
             let length = queryLengths[samples.count % queryLengths.count]
-            guard entries.components.count >= length / 2 else { continue }
+            // Where documents are short, queries are as short: no length must be waited for in vain.
+            let least = tries <= 2 * options.calibrationQueries ? length / 2 : 1
+            guard entries.components.count >= least else { continue }
             let strongest = entries.weights.indices.sorted {
                 (entries.weights[$0], entries.components[$1]) > (entries.weights[$1], entries.components[$0])
             }
@@ -86,7 +87,7 @@ extension Calibration {
             // alone, with the document's own weights, would make queries that are far too easy (recall 0.72
             // where 0.9 was asked).
             var pairs: [(UInt32, Float)] = []
-            for position in strongest.prefix(3 * length).shuffled(using: &generator).prefix(length) {
+            for position in picked(length, of: Array(strongest.prefix(3 * length)), &generator) {
                 guard let component = segment.names.component(entries.components[position]) else { continue }
                 pairs.append((component, entries.weights[position] * noise(&generator)))
             }
@@ -99,9 +100,22 @@ extension Calibration {
         return samples
     }
 
+    /// Some elements at random. The standard library's choices are not promised to stay the same, and the
+    /// table is stored.
+    private static func picked(_ count: Int, of all: [Int], _ generator: inout SeededGenerator) -> ArraySlice<
+        Int
+    > {
+        var all = all
+        for place in 0..<min(count, all.count) {
+            all.swapAt(place, place + Int(generator.next() % UInt64(all.count - place)))
+        }
+        return all.prefix(count)
+    }
+
     /// About lognormal with a sigma of 0.35.
-    private static func noise(_ generator: inout SplitMix64) -> Float {
-        let sum = (0..<3).reduce(0) { sum, _ in sum + Float.random(in: -1...1, using: &generator) }
+    private static func noise(_ generator: inout SeededGenerator) -> Float {
+        // Each term is even in -1..<1.
+        let sum = (0..<3).reduce(Float(0)) { sum, _ in sum + Float(generator.next() >> 40) * 0x1p-23 - 1 }
         return exponential(sum * 0.35)
     }
 
@@ -143,18 +157,5 @@ extension Calibration {
                 ))
         }
         return result
-    }
-}
-
-/// Sebastiano Vigna's splitmix64: a small generator with a fixed sequence for each seed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

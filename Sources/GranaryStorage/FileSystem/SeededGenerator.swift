@@ -1,5 +1,5 @@
-/// Random numbers that repeat from a seed (SplitMix64: Steele, Lea and Flood, OOPSLA 2014). For tests, not
-/// for names.
+/// Random numbers that repeat from a seed (SplitMix64: Steele, Lea and Flood, OOPSLA 2014), for what has to
+/// come out the same each time. Not for names.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

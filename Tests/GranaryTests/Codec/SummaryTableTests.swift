@@ -48,7 +48,9 @@ struct SummaryTableTests {
     }
 
     /// Estimates of all blocks; nil for a table that is malformed.
-    private static func estimates(_ table: Table, query: [(UInt32, Float)]) -> [Float]? {
+    private static func estimates(
+        _ table: Table, query: [(UInt32, Float)], level: Int32 = Kernels.bestLevel
+    ) -> [Float]? {
         // As in a file, where 64 bytes follow a section.
         let padded = table.bytes + [UInt8](repeating: 0xaa, count: 64)
         let starts: [UInt32] = [0, UInt32(table.bytes.count / 8)]
@@ -58,7 +60,8 @@ struct SummaryTableTests {
         var found = [UInt32](repeating: 0, count: 3 * query.count)
         var estimates = [Float](repeating: -1, count: SummariesView.largestTable)
         let count = view.estimate(
-            0, components: query.map(\.0), weights: query.map(\.1), found: &found, into: &estimates)
+            0, components: query.map(\.0), weights: query.map(\.1), found: &found, into: &estimates,
+            level: level)
         return count.map { Array(estimates[..<min($0, estimates.count)]) }
     }
 
@@ -95,6 +98,9 @@ struct SummaryTableTests {
             let query = Self.query(shape.components, &random)
             let estimates = try #require(Self.estimates(table, query: query))
             #expect(estimates.count == shape.blocks)
+            for level in 0..<Kernels.bestLevel {
+                #expect(Self.estimates(table, query: query, level: level) == estimates, "level \(level)")
+            }
             for (block, summary) in table.summaries.enumerated() {
                 let exact = query.reduce(Float(0)) { $0 + $1.1 * (summary[$1.0] ?? 0) }
                 // What lies 15 levels below the table's largest weight is raised to the lowest level,
@@ -126,7 +132,9 @@ struct SummaryTableTests {
             if Bool.random(using: &random) {
                 spoiled.bytes.removeLast(8 * Int.random(in: 0...spoiled.bytes.count / 8, using: &random))
             }
-            if Self.estimates(spoiled, query: Self.query(shape.components, &random)) == nil { refused += 1 }
+            let query = Self.query(shape.components, &random)
+            if Self.estimates(spoiled, query: query) == nil { refused += 1 }
+            _ = Self.estimates(spoiled, query: query, level: 0)
             if Self.check(spoiled) == nil { refused += 1 }
         }
         #expect(refused > Effort.rounds(500))

@@ -176,6 +176,26 @@ import Testing
         #expect(errorCode { _ = try index.writer() } == .corrupt)
     }
 
+    @Test func everyDisorderOfTheTableOfKeysIsFound() throws {
+        let files = try Self.files(.float16, tokens: false, wide: false)
+        for (name, size) in [("key hashes", 8), ("key ordinals", 4)] {
+            for (from, to) in [(0, 1), (20, 21), (0, 40), (5, 5)] {
+                let fileSystem = try IndexImage.rewrite(
+                    files, directory: TestIndex.path,
+                    section: { file, section, bytes in
+                        guard file == 0, section.id.name == name else { return bytes }
+                        var changed = bytes
+                        for byte in 0..<size { changed.swapAt(from * size + byte, to * size + byte) }
+                        if from == to { changed[from * size] ^= 1 }
+                        return changed
+                    })
+                let snapshot = try Index.open(at: TestIndex.path, fileSystem: fileSystem).snapshot()
+                let error = errorCode { try snapshot.verify(.full) }
+                #expect(error == .corrupt, "\(name) \(from), \(to)")
+            }
+        }
+    }
+
     @Test func codecsOfANewerVersionAreRefused() throws {
         let files = try Self.files(.float16, tokens: false, wide: false)
         for name in ["rows", "postings", "summaries", "component lookup"] {

@@ -1,4 +1,6 @@
+import Foundation
 import Granary
+import GranaryStorage
 import TestSupport
 import Testing
 
@@ -47,6 +49,41 @@ import Testing
         try writer.upsert(try document("b", 5))
         #expect(try writer.commit().documents == 2)
         #expect(try test.index.snapshot().document(id: "a") == document("a", 3))
+    }
+
+    @Test func afterARollbackThatFailedNoCommitDropsTheSegments() throws {
+        let fileSystem = FaultyFileSystem(MemoryFileSystem())
+        let index = try Index.create(at: "index", fileSystem: fileSystem)
+        let writer = try index.writer(.small())
+        try writer.upsert(try document("a", 3))
+        _ = try writer.commit()
+        try writer.upsert(try document("b"))
+        fileSystem.follow { $0.kind == .map ? .fail(EMFILE) : nil }
+        #expect(errorCode { try writer.rollback() } == .io)
+        fileSystem.follow(nil)
+        #expect(errorCode { try writer.upsert(try document("c")) } == .writerPoisoned)
+        #expect(errorCode { _ = try writer.commit() } == .writerPoisoned)
+        try writer.rollback()
+        try writer.upsert(try document("c"))
+        #expect(try writer.commit().documents == 2)
+        #expect(try index.snapshot().document(id: "a") == document("a", 3))
+    }
+
+    @Test func aPublishedCommitSucceedsThoughItsFilesCannotBeOpenedAgain() throws {
+        let fileSystem = FaultyFileSystem(MemoryFileSystem())
+        let index = try Index.create(at: "index", fileSystem: fileSystem)
+        let writer = try index.writer(.small())
+        try writer.upsert(try document("a", 3))
+        // The last step of publishing is to synchronise the directory.
+        fileSystem.follow { $0.kind == .map && $0.previousChange == .syncDirectory ? .fail(EMFILE) : nil }
+        #expect(try writer.commit().documents == 1)
+        fileSystem.follow(nil)
+        try writer.upsert(try document("b"))
+        try writer.upsert(try document("a", 4))
+        #expect(try writer.commit().documents == 2)
+        let snapshot = try index.snapshot()
+        #expect(try snapshot.document(id: "a") == document("a", 4))
+        try snapshot.verify(.full)
     }
 
     /// Builds with room for so many bytes, for all amounts in steps: every write of a build fails once.

@@ -63,6 +63,41 @@ import Testing
         }
     }
 
+    @Test(arguments: [3...5, 7...11]) func recallIsCalibratedWhereDocumentsAreShort(
+        _ entries: ClosedRange<Int>
+    )
+        throws
+    {
+        let collection = try Collection.random(
+            documents: 2000, components: 400, entries: entries, queries: 60, seed: 33)
+        let snapshot = try TestIndex(collection.documents, options: .small(calibrationQueries: 100)).index
+            .snapshot()
+        #expect(snapshot.settings(forRecall: 0.9) != nil)
+        let reference = try BruteForce(stored: snapshot)
+        let queries = collection.documents.suffix(60).map(\.sparse).filter { $0.count > 0 }
+        let sum = try queries.reduce(0.0) { sum, query in
+            let hits = try snapshot.search(Query(sparse: query, k: 10, recall: 0.9))
+            return sum + reference.recall(hits, query, k: 10)
+        }
+        #expect(sum / Double(queries.count) >= 0.87)
+    }
+
+    @Test func fewMatchesAreFoundWithoutReadingEveryRow() throws {
+        var documents = try Collection.topics(documents: 1500, seed: 34).documents
+        for number in 0..<6 {
+            let vector = try SparseVector(components: [900_000 + UInt32(number % 3)], weights: [2])
+            documents[number * 200] = Document(id: .string("rare \(number)"), sparse: vector)
+        }
+        let snapshot = try TestIndex(documents).index.snapshot()
+        let query = try SparseVector(components: [900_000, 900_001, 900_002], weights: [1, 0.9, 0.1])
+        var counted = SearchStatistics()
+        let settings = SearchSettings(listMass: 0.3, blockFactor: 1)
+        let hits = try snapshot.search(Query(sparse: query, settings: settings), statistics: &counted)
+        #expect(hits == (try snapshot.search(Query(sparse: query, exact: true))))
+        #expect(hits.count == 6)
+        #expect(counted.rows < 100)
+    }
+
     @Test func aBatchGivesTheHitsOfSingleQueries() throws {
         let built = try Self.built.get()
         let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.95) }

@@ -36,6 +36,9 @@ public enum DamagedIndex {
             }
         }
         allowing { () throws(GranaryError) in try snapshot.forEachDocument { _ in } }
+        allowing { () throws(GranaryError) in try snapshot.forEachKey { _ in } }
+        allowing { () throws(GranaryError) in try snapshot.exportCSR { _ in } }
+        allowing { () throws(GranaryError) in _ = try snapshot.vocabulary() }
         _ = snapshot.statistics()
         _ = snapshot.documentCount
         _ = snapshot.settings(forRecall: 0.95)

@@ -8,8 +8,7 @@ public enum IndexImage {
     ///
     /// - Parameters:
     ///   - section: the new bytes of a section, given the file's place in the manifest, the section and its
-    /// bytes;
-    ///     nil leaves the section out.
+    ///     bytes; nil leaves the section out.
     ///   - codec: the new codec of a section.
     ///   - manifest: changes the manifest, whose files are up to date.
     public static func rewrite(
