@@ -38,13 +38,22 @@ extension Calibration {
                 cost[setting] += outcome[setting].cost
             }
         }
-        // Asked for r, what is promised is r on queries never seen: a margin of one standard error of the
-        // sample.
-        let samples = Double(max(1, measured.count * k))
+        // The standard error of each recall: hits of one query come and go together, so queries are what
+        // counts.
+        let errors = grid.indices.map { setting in
+            let squares = measured.reduce(0.0) {
+                $0 + ($1[setting].recall - recall[setting]) * ($1[setting].recall - recall[setting])
+            }
+            return squares.squareRoot() / Double(max(1, measured.count))
+        }
+        // Asked for r, what is promised is r on queries never seen. So there is a margin of one standard
+        // error of the sample, and of a tenth of what may be missed: real queries are a little harder than
+        // these.
         var rows: [Row] = []
         for target in recalls {
-            let wanted = Double(target) + (Double(target) * (1 - Double(target)) / samples).squareRoot()
-            let reaching = grid.indices.filter { recall[$0] >= min(wanted, 0.9999) }
+            let reaching = grid.indices.filter {
+                recall[$0] >= min(Double(target) + (1 - Double(target)) / 10 + errors[$0], 0.9999)
+            }
             guard let best = reaching.min(by: { cost[$0] < cost[$1] }) else { break }
             rows.append(Row(recall: target, settings: grid[best], measured: Float(min(1, recall[best]))))
         }
@@ -67,8 +76,9 @@ extension Calibration {
     private static func sample(_ segment: SegmentReader, options: BuildOptions) throws(GranaryError)
         -> [Sample]
     {
-        // Each query is searched exactly for its truth: about 2^27 rows in all are enough and bound the time.
-        let wanted = min(options.calibrationQueries, max(64, (1 << 27) / max(1, segment.documentCount)))
+        // Each query is searched exactly for its truth: 200 million rows in all are enough and bound the
+        // time.
+        let wanted = min(options.calibrationQueries, max(64, 200_000_000 / max(1, segment.documentCount)))
         var generator = SeededGenerator(seed: options.seed)
         var samples: [Sample] = []
         var tries = 0
