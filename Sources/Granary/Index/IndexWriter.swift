@@ -291,10 +291,10 @@ public final class IndexWriter {
             for file in [built.blocks, built.summary] { remove(file) }
             throw GranaryError(.tooLarge, "the index has no sequence numbers left", path: directory.path)
         }
-        let (fileSystem, index) = (directory.fileSystem, directory.index)
+        let fileSystem = directory.fileSystem
         func open(_ record: FileRecord) throws(GranaryError) -> Container {
             try Container.open(
-                fileSystem: fileSystem, directory: directory.path, record: record, index: index)
+                fileSystem: fileSystem, directory: directory.path, record: record)
         }
         let reader: SegmentReader
         do throws(GranaryError) {
@@ -324,8 +324,7 @@ extension SegmentReader {
                     .corrupt, "expected a \(kind) file at place \(position) of the manifest", path: path)
             }
             return try Container.open(
-                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)],
-                index: manifest.index)
+                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)])
         }
         guard record.files.count >= 2 else {
             throw GranaryError(
