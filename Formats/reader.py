@@ -91,6 +91,7 @@ class Manifest:
             expect((dead == 0) == (dead_file == NONE), "a dead file without dead documents, or the reverse")
             expect(len(places) >= 2 and max(places) < len(self.files), "places of files")
             expect(first <= last < self.next_sequence and first + documents <= self.next_sequence, "sequence numbers")
+            expect(last - first < 1 << 32, "sequence numbers further apart than 32 bits tell")
             expect(ordinal < self.next_ordinal, "the segment's ordinal")
             self.segments.append((ordinal, first, documents, dead, dead_file, places))
         self.user_data = c.take(c.next("I"))
@@ -100,7 +101,7 @@ class Manifest:
 # Formats/container.md
 
 class Container:
-    def __init__(self, directory, index, record):
+    def __init__(self, directory, record):
         identifier, kind, length, root = record
         self.name = f"{identifier.hex()}.{KINDS[kind]}"
         with open(os.path.join(directory, self.name), "rb") as file:
@@ -109,7 +110,7 @@ class Container:
         expect(data[:8] == MAGIC, f"{self.name}: not a data file")
         expect(struct.unpack("<I", data[60:64])[0] == crc32c(data[:60]), f"{self.name}: checksum of the header")
         expect(data[8] == kind and data[10:12] == b"\1\0", f"{self.name}: another kind or version")
-        expect(data[16:32] == index and data[32:48] == identifier, f"{self.name}: another index's or name's file")
+        expect(data[32:48] == identifier, f"{self.name}: another name's file")
         footer = data[-64:]
         expect(footer[-8:] == END_MAGIC, f"{self.name}: ends early")
         expect(struct.unpack("<I", footer[52:56])[0] == crc32c(footer[:52]), f"{self.name}: checksum of the footer")
@@ -156,7 +157,7 @@ class Container:
 class Segment:
     def __init__(self, directory, manifest, record):
         ordinal, self.first, documents, dead, dead_file, places = record
-        files = [Container(directory, manifest.index, manifest.files[place]) for place in places[:2]]
+        files = [Container(directory, manifest.files[place]) for place in places[:2]]
         self.blocks_file, self.summary_file = blocks, summary = files
         c = Cursor(blocks.bytes(1, 64), "segment")
         self.documents, self.components, self.weights = c.next("I"), c.next("I"), c.next("B")
@@ -182,7 +183,7 @@ class Segment:
             self.tokens = [blocks.bytes(17)[a:b].decode() for a, b in zip(starts, starts[1:])]
         self.dead = set()
         if dead_file != NONE:
-            words = Container(directory, manifest.index, manifest.files[dead_file]).array(48, "Q", (d + 63) // 64)
+            words = Container(directory, manifest.files[dead_file]).array(48, "Q", (d + 63) // 64)
             self.dead = {64 * i + bit for i, word in enumerate(words) for bit in range(64) if word >> bit & 1}
         expect(len(self.dead) == dead and all(o < d for o in self.dead), "the number of dead documents")
 

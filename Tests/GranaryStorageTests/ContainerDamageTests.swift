@@ -23,7 +23,7 @@ struct DamagedFile {
         let record = record ?? self.record
         let fileSystem = MemoryFileSystem(["/d/\(record.name)": .file(bytes: bytes, number: 1)], seed: 1)
         return codeThrown {
-            try Container.open(fileSystem: fileSystem, directory: "/d", record: record, index: index).verify()
+            try Container.open(fileSystem: fileSystem, directory: "/d", record: record).verify()
         }
     }
 
@@ -109,12 +109,16 @@ struct ContainerDamageTests {
         #expect(
             file.code(Array("hello".utf8) + [UInt8](repeating: 32, count: file.bytes.count - 5)) == .wrongFile
         )
-        // The kind, the index and the id in the header, each alone, behind right checksums.
-        for offset in [8, 16, 32] {
+        // The kind and the id in the header, each alone, behind right checksums.
+        for offset in [8, 32] {
             var bytes = file.bytes
             bytes[offset] ^= 3
             #expect(file.codeRepaired(bytes) == .wrongFile, "byte \(offset)")
         }
+        // The index that it was made for may be another: files are attached to others.
+        var bytes = file.bytes
+        bytes[16] ^= 3
+        #expect(file.codeRepaired(bytes) == nil)
         var record = file.record
         record.rootHash = sibling.record.rootHash
         #expect(file.code(file.bytes, record: record) == .wrongFile)
@@ -221,7 +225,7 @@ struct ContainerDamageTests {
         bytes[4096 + 17] ^= 1
         let fileSystem = MemoryFileSystem(["/d/\(file.record.name)": .file(bytes: bytes, number: 1)], seed: 1)
         let container = try Container.open(
-            fileSystem: fileSystem, directory: "/d", record: file.record, index: file.index)
+            fileSystem: fileSystem, directory: "/d", record: file.record)
         let error = #expect(throws: GranaryError.self) { try container.verify() }
         #expect(error?.code == .checksumMismatch)
         #expect(error?.path == "/d/\(file.record.name)")
@@ -231,7 +235,7 @@ struct ContainerDamageTests {
         bytes[1000] = 1
         let gap = MemoryFileSystem(["/d/\(file.record.name)": .file(bytes: bytes, number: 1)], seed: 1)
         let other = try Container.open(
-            fileSystem: gap, directory: "/d", record: file.record, index: file.index)
+            fileSystem: gap, directory: "/d", record: file.record)
         #expect(#expect(throws: GranaryError.self) { try other.verify() }?.byteOffset == 1000)
     }
 }

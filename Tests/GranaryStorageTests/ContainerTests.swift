@@ -22,7 +22,7 @@ struct ContainerTests {
     }
 
     private func open(_ record: FileRecord) throws -> Container {
-        try Container.open(fileSystem: fileSystem, directory: "/d", record: record, index: index)
+        try Container.open(fileSystem: fileSystem, directory: "/d", record: record)
     }
 
     private func bytes(_ section: Section) -> [UInt8] {

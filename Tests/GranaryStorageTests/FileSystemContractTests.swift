@@ -251,6 +251,20 @@ struct FileSystemContractTests {
         #expect(try fileSystem.freeBytes(directory) > 0)
     }
 
+    @Test("syncs a regular file by its name", arguments: FileSystemKind.allCases)
+    func syncsFiles(_ kind: FileSystemKind) throws {
+        let (fileSystem, directory, owner) = try kind.make()
+        defer { withExtendedLifetime(owner) {} }
+        let file = try fileSystem.create("\(directory)/a")
+        try file.write([1 as UInt8].rawBytes, at: 0)
+        file.close()
+        try fileSystem.link("\(directory)/a", to: "\(directory)/b")
+        try fileSystem.syncFile("\(directory)/a")
+        try fileSystem.syncFile("\(directory)/b")
+        #expect(codeThrown { try fileSystem.syncFile("\(directory)/none") } == .notFound)
+        #expect(codeThrown { try fileSystem.syncFile(directory) } == .wrongFile)
+    }
+
     @Test("gives a lock to one, and names it to the next", arguments: FileSystemKind.allCases)
     func locksExclude(_ kind: FileSystemKind) throws {
         let (fileSystem, directory, owner) = try kind.make()

@@ -71,6 +71,9 @@ struct ManifestTests {
         { $0.segments[0].files = [4] }, { $0.segments[0].files = [.max] }, { $0.segments[0].deadFile = 4 },
         { $0.segments[0].deadFile = nil }, { $0.segments[1].deadFile = 3 }, { $0.segments[0].dead = 11 },
         { $0.segments[0].firstSequence = 21 }, { $0.segments[1].lastSequence = 1000 },
+        {
+            ($0.segments[1].lastSequence, $0.nextSequence) = (500 + 1 << 32, 501 + 1 << 32)
+        },
         { $0.segments[1].firstSequence = .max }, { $0.segments[1].documents = 501 },
         { $0.segments[1].documents = .max },
         { $0.segments[1].ordinal = 5 }, { $0.segments[1].ordinal = 1 }, { $0.nextSequence = 0 },

@@ -17,7 +17,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
         let system = MemoryFileSystem()
         try system.add("./\(record.name)", bytes)
         let container = try Container.open(
-            fileSystem: system, directory: ".", record: record, index: identifier(bytes, 16))
+            fileSystem: system, directory: ".", record: record)
         try container.verify()
         for section in container.sections where !section.bytes.isEmpty {
             try container.verify(section, 0..<section.count)

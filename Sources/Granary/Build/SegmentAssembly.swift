@@ -204,7 +204,7 @@ struct SegmentAssembly {
     private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
         guard !blockSizes.isEmpty, context.options.calibrationQueries > 0 else { return }
         let written = try Container.open(
-            fileSystem: context.fileSystem, directory: context.directory, record: blocks, index: context.index
+            fileSystem: context.fileSystem, directory: context.directory, record: blocks
         )
         try summaryFile.write(.calibration, try context.calibrate(written, try summaryFile.preview()))
     }

@@ -65,7 +65,8 @@ struct TemporaryFile: ~Copyable, Sendable {
     /// Bytes of what was written.
     mutating func read(at offset: UInt64, count: Int) throws(GranaryError) -> [UInt8] {
         if file == nil {
-            guard let start = Int(exactly: offset), count <= buffer.count, start <= buffer.count - count else {
+            guard let start = Int(exactly: offset), count <= buffer.count, start <= buffer.count - count
+            else {
                 throw GranaryError(.truncated, "expected \(count) bytes at \(offset) of a temporary file")
             }
             return Array(buffer[start..<start + count])

@@ -11,8 +11,7 @@ extension SegmentReader {
                     .corrupt, "expected a \(kind) file at place \(position) of the manifest", path: path)
             }
             return try Container.open(
-                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)],
-                index: manifest.index)
+                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)])
         }
         guard record.files.count >= 2 else {
             throw GranaryError(

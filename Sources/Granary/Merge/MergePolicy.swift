@@ -109,7 +109,11 @@ struct MergePolicy: Sendable {
 
     /// The segment to be written again for its dead documents, when the index has too many; nil otherwise.
     private func rewrite(_ free: [MergeCandidate]) -> [MergeCandidate]? {
-        guard Self.deadShare(free) > options.largestDeletedShare else { return nil }
+        let dead = free.reduce(0) { $0 + $1.bytes - $1.liveBytes }
+        // In an index that is small beside the floor, dead documents cost next to nothing.
+        guard dead > options.floorBytes / 8, Self.deadShare(free) > options.largestDeletedShare else {
+            return nil
+        }
         let worst = free.max { ($0.bytes - $0.liveBytes, $1.id) < ($1.bytes - $1.liveBytes, $0.id) }
         return worst.map { [$0] }
     }

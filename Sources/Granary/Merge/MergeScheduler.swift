@@ -361,7 +361,8 @@ final class MergeScheduler: Sendable {
             if clock.now - start > longest {
                 throw GranaryError(
                     .stalled,
-                    "waited \(longest) for merges: \(segments.count) segments, expected \(3 * allowed) or fewer")
+                    "waited \(longest) for merges: \(segments.count) segments, expected \(3 * allowed) or fewer"
+                )
             }
         }
     }

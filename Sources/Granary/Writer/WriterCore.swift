@@ -55,11 +55,7 @@ final class WriterCore: Sendable {
         if state.isClosed {
             throw GranaryError(.invalidArgument, "the writer is closed", path: directory.path)
         }
-        if let poison = directory.poison {
-            throw GranaryError(
-                .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",
-                path: directory.path, systemError: poison.systemError)
-        }
+        try directory.checkUsable()
     }
 
     // MARK: Operations

@@ -26,10 +26,10 @@ public final class Container: Sendable {
     /// Maps a data file and verifies its structure: length, header, footer, section table, checksums of the
     /// checksums, root hash; that sections lie inside the file, in order and apart.
     ///
-    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign, of another index, swapped),
+    /// - Throws: `notFound`, `truncated`, `wrongFile` (foreign or swapped),
     ///   `unsupportedVersion`, `checksumMismatch`, `corrupt`. Complexity: O(length / 16384).
     public static func open(
-        fileSystem: any FileSystem, directory: String, record: FileRecord, index: Identifier128
+        fileSystem: any FileSystem, directory: String, record: FileRecord
     ) throws(GranaryError) -> Container {
         let path = "\(directory)/\(record.name)"
         let file = try fileSystem.openForReading(path)
@@ -44,8 +44,7 @@ public final class Container: Sendable {
                 length < record.length ? .truncated : .wrongFile,
                 "expected a file of \(record.length) bytes, found \(length)", path: path)
         }
-        let entries = try ContainerReader(bytes: mapping.bytes, record: record, index: index, path: path)
-            .entries()
+        let entries = try ContainerReader(bytes: mapping.bytes, record: record, path: path).entries()
         return Container(record: record, path: path, mapping: mapping, entries: entries)
     }
 

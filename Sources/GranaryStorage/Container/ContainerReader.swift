@@ -2,14 +2,12 @@
 struct ContainerReader: ~Escapable {
     private let bytes: RawSpan
     private let record: FileRecord
-    private let index: Identifier128
     private let path: String
 
     @_lifetime(copy bytes)
-    init(bytes: RawSpan, record: FileRecord, index: Identifier128, path: String) {
+    init(bytes: RawSpan, record: FileRecord, path: String) {
         self.bytes = bytes
         self.record = record
-        self.index = index
         self.path = path
     }
 
@@ -63,12 +61,13 @@ struct ContainerReader: ~Escapable {
             throw fail(.checksumMismatch, "the header has not its checksum", "header")
         }
         try reader.skip(2)
-        let (owner, id) = (try reader.nextIdentifier(), try reader.nextIdentifier())
-        guard kind == record.kind.rawValue, owner == index, id == record.id else {
+        // The index that the file was made for says nothing: it may have been attached to another since.
+        _ = try reader.nextIdentifier()
+        let id = try reader.nextIdentifier()
+        guard kind == record.kind.rawValue, id == record.id else {
             throw fail(
                 .wrongFile,
-                "expected \(record.kind) file \(record.id) of index \(index), "
-                    + "found kind \(kind), file \(id) of index \(owner)",
+                "expected \(record.kind) file \(record.id), found kind \(kind), file \(id)",
                 "header")
         }
     }

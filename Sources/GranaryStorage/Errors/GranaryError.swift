@@ -39,6 +39,8 @@ public struct GranaryError: Error, Sendable, Equatable {
         public static let commitUncertain = Code(rawValue: 20)
         /// An earlier failure made the writer unusable.
         public static let writerPoisoned = Code(rawValue: 21)
+        /// A writer waited longer than it may for room, a flush or a merge.
+        public static let stalled = Code(rawValue: 22)
         /// The operation was cancelled.
         public static let cancelled = Code(rawValue: 30)
         /// An argument is out of its range.
@@ -109,6 +111,7 @@ extension GranaryError.Code: CustomStringConvertible {
         .checksumMismatch: "checksum mismatch", .wrongFile: "wrong file",
         .unsupportedVersion: "unsupported version",
         .notAnIndex: "not an index", .commitUncertain: "commit uncertain", .writerPoisoned: "writer poisoned",
+        .stalled: "stalled",
         .cancelled: "cancelled", .invalidArgument: "invalid argument", .tooLarge: "too large",
         .malformedInput: "malformed input", .invalidWeight: "invalid weight",
         .duplicateComponent: "duplicate component", .unsupported: "unsupported",

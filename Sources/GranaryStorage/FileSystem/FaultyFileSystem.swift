@@ -146,6 +146,10 @@ package final class FaultyFileSystem: FileSystem {
         try call(.status, path) { () throws(GranaryError) in try base.status(path) }
     }
 
+    package func syncFile(_ path: String) throws(GranaryError) {
+        try call(.sync, path, { () throws(GranaryError) in try base.syncFile(path) }, skipped: ())
+    }
+
     package func syncDirectory(_ path: String) throws(GranaryError) {
         try call(
             .syncDirectory, path, { () throws(GranaryError) in try base.syncDirectory(path) }, skipped: ())

@@ -53,6 +53,8 @@ public protocol FileSystem: Sendable {
     func list(_ directory: String) throws(GranaryError) -> [String]
     /// What a path names, without following a link; nil when there is nothing.
     func status(_ path: String) throws(GranaryError) -> FileStatus?
+    /// Makes the bytes of a regular file durable, whoever wrote them; its names are those of directories.
+    func syncFile(_ path: String) throws(GranaryError)
     /// Makes the entries of a directory durable.
     func syncDirectory(_ path: String) throws(GranaryError)
     /// Takes the lock of a file, which is made if need be, and stamps it with `stamp`; `locked` names the

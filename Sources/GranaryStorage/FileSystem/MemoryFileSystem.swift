@@ -132,6 +132,10 @@ public final class MemoryFileSystem: FileSystem {
         }
     }
 
+    public func syncFile(_ path: String) throws(GranaryError) {
+        _ = try state.withLock { state throws(GranaryError) in try Self.file(path, in: state) }
+    }
+
     public func syncDirectory(_ path: String) throws(GranaryError) { _ = try list(path) }
 
     public func lock(_ path: String, stamp: String) throws(GranaryError) -> any FileLock {

@@ -82,6 +82,15 @@ public struct PosixFileSystem: FileSystem {
         return SystemCalls.fileStatus(info)
     }
 
+    public func syncFile(_ path: String) throws(GranaryError) {
+        let descriptor = try SystemCalls.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        defer { _ = SystemCalls.close(descriptor) }
+        guard
+            SystemCalls.fileStatus(try SystemCalls.status(descriptor: descriptor, path: path)).kind == .file
+        else { throw GranaryError(.wrongFile, "expected a regular file", path: path) }
+        try SystemCalls.sync(descriptor, path: path)
+    }
+
     public func syncDirectory(_ path: String) throws(GranaryError) {
         let descriptor = try SystemCalls.open(path, O_RDONLY | O_DIRECTORY)
         defer { _ = SystemCalls.close(descriptor) }

@@ -80,6 +80,13 @@ package final class RecordingFileSystem: FileSystem {
 
     package func status(_ path: String) throws(GranaryError) -> FileStatus? { try base.status(path) }
 
+    package func syncFile(_ path: String) throws(GranaryError) {
+        try log.recording { operations throws(GranaryError) in
+            try base.syncFile(path)
+            operations.append(.syncFile(try number(path)))
+        }
+    }
+
     package func syncDirectory(_ path: String) throws(GranaryError) {
         try log.recording { operations throws(GranaryError) in
             try base.syncDirectory(path)

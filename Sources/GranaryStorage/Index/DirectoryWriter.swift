@@ -1,44 +1,63 @@
+import Synchronization
+
 /// An index directory in the hands of its one writer: the lock and the commit protocol.
 ///
 /// The order of a commit is the whole of its safety: data files are durable before it begins; directory,
-/// manifest, rename, directory follow, and only then is it acknowledged. Not for several threads at once.
-public final class DirectoryWriter {
+/// manifest, rename, directory follow, and only then is it acknowledged. Safe to use from several threads, as
+/// long as commits come one at a time.
+public final class DirectoryWriter: Sendable {
     /// The directory.
     public let path: String
     /// Where it is.
     public let fileSystem: any FileSystem
-    /// The newest generation.
-    public private(set) var manifest: Manifest
-    /// The failure that made this writer unusable; nil while it is usable.
-    public private(set) var poison: GranaryError?
 
-    private let lock: any FileLock
-    private var hash: Identifier128
-    /// The generation before, which a slow reader may be about to open.
-    private var previous: Manifest?
+    struct State {
+        /// The newest generation and the hash in its trailer.
+        var manifest: Manifest
+        var hash: Identifier128
+        /// The generation before, which a slow reader may be about to open.
+        var previous: Manifest?
+        var poison: GranaryError?
+        var commit = CommitState.none
+        /// Names of adopted files that no generation has yet. Others may have the same one: it is the only
+        /// kind of name that comes twice.
+        var adopted: Set<String> = []
+    }
 
-    private static let lockName = "LOCK"
+    /// How far the next generation is.
+    enum CommitState: Equatable {
+        case none, underWay
+        case prepared(temporary: String)
+    }
+
+    let lock: any FileLock
+    let state: Mutex<State>
+    let reserve: Reserve
+    /// Held while data files are removed, so that none is that is being adopted.
+    let removals = Mutex(())
+
+    static let lockName = "LOCK"
 
     private init(
-        path: String, fileSystem: any FileSystem, lock: any FileLock, manifest: Manifest, hash: Identifier128,
-        previous: Manifest?
+        path: String, fileSystem: any FileSystem, lock: any FileLock, reserveBytes: Int, manifest: Manifest,
+        hash: Identifier128, previous: Manifest?
     ) {
         self.path = path
         self.fileSystem = fileSystem
         self.lock = lock
-        self.manifest = manifest
-        self.hash = hash
-        self.previous = previous
+        reserve = Reserve(fileSystem: fileSystem, directory: path, bytes: reserveBytes)
+        state = Mutex(State(manifest: manifest, hash: hash, previous: previous))
     }
 
     /// Makes an index: an empty first generation.
     ///
-    /// - Parameter path: a directory that is absent or empty, or has only what an interrupted `create`
-    ///   leaves.
+    /// - Parameters:
+    ///   - path: a directory that is absent or empty, or has only what an interrupted `create` leaves.
+    ///   - reserveBytes: as in `open`.
     /// - Throws: `alreadyExists` naming what is in the directory, `locked`, errors of writing. What was made
     ///   is removed.
     public static func create(
-        fileSystem: any FileSystem, path: String, schema: [UInt8]
+        fileSystem: any FileSystem, path: String, schema: [UInt8], reserveBytes: Int = 0
     ) throws(GranaryError) -> DirectoryWriter {
         let isNew = try fileSystem.status(path) == nil
         if isNew {
@@ -47,7 +66,10 @@ public final class DirectoryWriter {
             try expectEmpty(fileSystem, path)
         }
         do throws(GranaryError) {
-            return try createFirst(fileSystem, path, schema: schema, isNew: isNew)
+            let writer = try createFirst(
+                fileSystem, path, schema: schema, isNew: isNew, reserveBytes: reserveBytes)
+            writer.reserve.restore()
+            return writer
         } catch {
             // Does nothing to a directory that another has begun to use.
             if isNew { try? fileSystem.removeDirectory(path) }
@@ -56,7 +78,7 @@ public final class DirectoryWriter {
     }
 
     private static func createFirst(
-        _ fileSystem: any FileSystem, _ path: String, schema: [UInt8], isNew: Bool
+        _ fileSystem: any FileSystem, _ path: String, schema: [UInt8], isNew: Bool, reserveBytes: Int
     ) throws(GranaryError) -> DirectoryWriter {
         do throws(GranaryError) {
             // The parent, whether the path is a link, a dot or ends in a slash. A directory that the caller
@@ -79,8 +101,8 @@ public final class DirectoryWriter {
             throw error
         }
         let writer = DirectoryWriter(
-            path: path, fileSystem: fileSystem, lock: lock, manifest: none, hash: empty.previousHash,
-            previous: nil)
+            path: path, fileSystem: fileSystem, lock: lock, reserveBytes: reserveBytes, manifest: none,
+            hash: empty.previousHash, previous: nil)
         do throws(GranaryError) {
             // Another may have made an index, and given it free, before the lock was taken.
             try expectEmpty(fileSystem, path)
@@ -104,7 +126,7 @@ public final class DirectoryWriter {
     /// file.
     private static func expectEmpty(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) {
         let first = try fileSystem.list(path).first {
-            $0 != lockName && !(isDisposable($0) && $0.hasSuffix(".tmp"))
+            $0 != lockName && $0 != Reserve.name && !(isDisposable($0) && $0.hasSuffix(".tmp"))
         }
         if let first {
             throw GranaryError(
@@ -114,10 +136,13 @@ public final class DirectoryWriter {
 
     /// Takes an index for writing, checks the structure of every file, and removes what a crash has left.
     ///
+    /// - Parameter reserveBytes: the size of the ballast that is given up on a full disk; made when there is
+    ///   room to spare. With 0 none is made, and one that is there stays until it is needed.
     /// - Throws: `locked`, `notFound`, `notAnIndex`, `unsupported` (features that this version can read but
     ///   not write), and what is wrong with the manifest or a file.
-    public static func open(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DirectoryWriter
-    {
+    public static func open(
+        fileSystem: any FileSystem, path: String, reserveBytes: Int = 0
+    ) throws(GranaryError) -> DirectoryWriter {
         // Before the lock, whose file must not be made in a directory that is none of ours.
         _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         let lock = try takeLock(fileSystem, path)
@@ -131,8 +156,7 @@ public final class DirectoryWriter {
                     path: path)
             }
             for file in manifest.files {
-                _ = try Container.open(
-                    fileSystem: fileSystem, directory: path, record: file, index: manifest.index)
+                _ = try Container.open(fileSystem: fileSystem, directory: path, record: file)
             }
             var (previous, isPreviousKnown) = (Manifest?.none, true)
             do throws(GranaryError) {
@@ -143,10 +167,11 @@ public final class DirectoryWriter {
                 isPreviousKnown = error.code == .notFound
             }
             let writer = DirectoryWriter(
-                path: path, fileSystem: fileSystem, lock: lock, manifest: manifest, hash: hash,
-                previous: previous)
+                path: path, fileSystem: fileSystem, lock: lock, reserveBytes: reserveBytes,
+                manifest: manifest, hash: hash, previous: previous)
             // Without knowing what the generation before has, nothing can be told to be left over.
             if isPreviousKnown { try writer.removeLeftovers() }
+            writer.reserve.restore()
             return writer
         } catch {
             lock.release()
@@ -156,41 +181,25 @@ public final class DirectoryWriter {
 
     deinit { close() }
 
-    /// The index's random name.
-    public var index: Identifier128 { manifest.index }
+    /// The newest generation.
+    public var manifest: Manifest { state.withLock { $0.manifest } }
 
-    /// Publishes the next generation. Its new files are finished (and so durable) already.
-    ///
-    /// - Parameter change: makes the next generation of this one.
-    /// - Throws: `diskFull`, `tooLarge` and `invalidArgument` (nothing is published, the writer stays
-    ///   usable), `commitUncertain` (the outcome is unknown), and others that poison the writer: nothing is
-    ///   removed then, since the system's word is in doubt.
-    public func commit(_ change: (inout Manifest) -> Void) throws(GranaryError) -> Manifest {
-        try check()
-        var next = manifest
-        change(&next)
-        let (generation, overflow) = manifest.generation.addingReportingOverflow(1)
-        guard !overflow else {
-            throw GranaryError(.tooLarge, "the index has no generations left", path: path)
-        }
-        next.generation = generation
-        next.previousHash = hash
-        next.engineVersion = Manifest.thisVersion
-        let bytes = try next.encoded()
-        let temporary = try prepare(bytes)
-        try publish(temporary, next.generation)
-        hash = Manifest.hash(of: bytes)
-        let dropped = previous
-        previous = manifest.generation > 0 ? manifest : nil
-        manifest = next
-        if let dropped { remove(dropped) }
-        return next
+    /// The failure that made this writer unusable; nil while it is usable.
+    public var poison: GranaryError? { state.withLock { $0.poison } }
+
+    /// The index's random name.
+    public var index: Identifier128 { state.withLock { $0.manifest.index } }
+
+    /// Makes this writer unusable from now on; nothing is removed any more, since the system's word is in
+    /// doubt. The first reason stays.
+    public func poison(_ error: GranaryError) {
+        state.withLock { if $0.poison == nil { $0.poison = error } }
     }
 
     /// Gives the index free. Further calls throw.
     public func close() {
         lock.release()
-        if poison == nil { poison = GranaryError(.writerPoisoned, "the writer is closed", path: path) }
+        poison(GranaryError(.writerPoisoned, "the writer is closed", path: path))
     }
 
     /// Removes the index, as far as the lock is still this writer's: manifests first, so that no crash leaves
@@ -206,128 +215,16 @@ public final class DirectoryWriter {
         for name in names where Self.isDisposable(name) && (isGone || name.hasSuffix(".tmp")) {
             try? fileSystem.unlink("\(path)/\(name)")
         }
-        try? fileSystem.unlink("\(path)/\(Self.lockName)")
+        for name in [Reserve.name, Self.lockName] { try? fileSystem.unlink("\(path)/\(name)") }
         try? fileSystem.syncDirectory(path)
     }
 
-    // MARK: Steps
-
-    /// Before the manifest is visible: lock, directory, manifest under a temporary name.
-    private func prepare(_ bytes: [UInt8]) throws(GranaryError) -> String {
-        guard lock.isStillHeld() else {
-            throw poisoned(GranaryError(.locked, "the lock file has been removed or replaced", path: path))
-        }
-        // Names of data files must be durable before a manifest refers to them.
-        try poisoning { () throws(GranaryError) in try fileSystem.syncDirectory(path) }
-        let temporary = "\(path)/\(fileSystem.randomIdentifier()).tmp"
-        do throws(GranaryError) {
-            let file = try fileSystem.create(temporary)
-            defer { file.close() }
-            try file.write(bytes.rawBytes, at: 0)
-            try file.sync()
-        } catch {
-            // Whatever the reason, this file will never be used.
-            try? fileSystem.unlink(temporary)
-            throw error.code == .diskFull ? error : poisoned(error)
-        }
-        return temporary
-    }
-
-    /// Makes the manifest visible, then durable.
-    private func publish(_ temporary: String, _ generation: UInt64) throws(GranaryError) {
-        let target = "\(path)/\(Manifest.fileName(generation))"
-        do throws(GranaryError) {
-            try fileSystem.rename(temporary, to: target)
-        } catch {
-            throw unpublished(temporary, target, generation, error)
-        }
-        do throws(GranaryError) {
-            try fileSystem.syncDirectory(path)
-        } catch {
-            throw uncertain(generation, error)
-        }
-    }
-
-    /// What a failed rename means. It may have been done all the same, so only what is seen counts.
-    private func unpublished(
-        _ temporary: String, _ target: String, _ generation: UInt64, _ cause: GranaryError
-    ) -> GranaryError {
-        do throws(GranaryError) {
-            let (own, found) = (try fileSystem.status(temporary), try fileSystem.status(target))
-            if cause.code == .diskFull, found == nil {
-                try? fileSystem.unlink(temporary)
-                return cause
-            }
-            if cause.code == .alreadyExists, let own, let found, own.identity != found.identity {
-                return poisoned(
-                    GranaryError(
-                        .alreadyExists, "another writer has made generation \(generation)", path: path))
-            }
-        } catch {
-            // Not even that can be seen.
-        }
-        return uncertain(generation, cause)
-    }
-
-    private func uncertain(_ generation: UInt64, _ cause: GranaryError) -> GranaryError {
-        poisoned(
-            GranaryError(
-                .commitUncertain, "generation \(generation) may or may not be durable: \(cause.message)",
-                path: path,
-                systemError: cause.systemError))
-    }
-
-    private func poisoned(_ error: GranaryError) -> GranaryError {
-        poison = error
-        return error
-    }
-
-    private func poisoning(_ body: () throws(GranaryError) -> Void) throws(GranaryError) {
-        do throws(GranaryError) { try body() } catch { throw poisoned(error) }
-    }
-
-    private func check() throws(GranaryError) {
+    package func checkUsable() throws(GranaryError) {
         if let poison {
             throw GranaryError(
                 .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",
-                path: path,
-                systemError: poison.systemError)
+                path: path, systemError: poison.systemError)
         }
-    }
-
-    // MARK: Leftovers
-
-    private var retainedNames: Set<String> {
-        Set((manifest.files + (previous?.files ?? [])).map(\.name))
-    }
-
-    /// Removes an old generation's manifest and the files that only it had; what fails waits for the next
-    /// opening.
-    private func remove(_ old: Manifest) {
-        try? fileSystem.unlink("\(path)/\(Manifest.fileName(old.generation))")
-        let retained = retainedNames
-        for file in old.files where !retained.contains(file.name) {
-            try? fileSystem.unlink("\(path)/\(file.name)")
-        }
-    }
-
-    private func removeLeftovers() throws(GranaryError) {
-        let retained = retainedNames
-        let manifests = Set([manifest, previous].compactMap { $0?.generation })
-        for name in try fileSystem.list(path) {
-            let isOld = Manifest.generation(ofFileName: name).map { !manifests.contains($0) } ?? false
-            if isOld || (Self.isDisposable(name) && !retained.contains(name)) {
-                try? fileSystem.unlink("\(path)/\(name)")
-            }
-        }
-    }
-
-    /// Whether a name is a data file's or a temporary file's: 32 hexadecimal digits and an extension of ours.
-    /// Other names are not ours to remove.
-    private static func isDisposable(_ name: String) -> Bool {
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, Identifier128(hex: String(parts[0])) != nil else { return false }
-        return parts[1] == "tmp" || FileKind.allCases.contains { "\($0)" == parts[1] }
     }
 
     private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError)

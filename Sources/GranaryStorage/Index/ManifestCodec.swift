@@ -165,6 +165,8 @@ extension Manifest {
             guard places.allSatisfy({ $0 < files.count }), segment.dead <= segment.documents,
                 (segment.dead == 0) == (segment.deadFile == nil),
                 segment.firstSequence <= segment.lastSequence,
+                // A document's number is told by its distance from the first, in 32 bits.
+                segment.lastSequence - segment.firstSequence <= UInt64(UInt32.max),
                 segment.lastSequence < nextSequence, !overflow, end <= nextSequence,
                 segment.ordinal < nextSegmentOrdinal, ordinals.insert(segment.ordinal).inserted
             else {

@@ -89,7 +89,7 @@ import Testing
         var images = 0
         for (place, record) in manifest.files.enumerated() {
             let container = try Container.open(
-                fileSystem: source, directory: TestIndex.path, record: record, index: manifest.index)
+                fileSystem: source, directory: TestIndex.path, record: record)
             for section in container.sections {
                 for way in 0..<11 {
                     let fileSystem = try IndexImage.rewrite(

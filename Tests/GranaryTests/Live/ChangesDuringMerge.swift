@@ -16,7 +16,9 @@ final class ChangesDuringMerge: Sendable {
     var wasRun: Bool { state.withLock { $0.wasRun } }
 
     /// Says what is to be done.
-    func arm(_ body: @escaping @Sendable () throws(GranaryError) -> Void) { state.withLock { $0.body = body } }
+    func arm(_ body: @escaping @Sendable () throws(GranaryError) -> Void) {
+        state.withLock { $0.body = body }
+    }
 
     /// Does it, the first time.
     func run() {

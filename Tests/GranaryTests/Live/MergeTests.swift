@@ -7,7 +7,8 @@ import Testing
 @Suite struct MergeTests {
     private func document(_ id: UInt64, _ weight: Float = 1) throws(GranaryError) -> Document {
         Document(
-            id: .number(id), sparse: try SparseVector(components: [1, UInt32(id) + 2], weights: [weight, 1]),
+            id: .number(id),
+            sparse: try SparseVector(components: [1, UInt32(id) + 2], weights: [weight, 1]),
             payload: [UInt8(weight)])
     }
 
@@ -17,17 +18,11 @@ import Testing
         return documents
     }
 
-    private func manual() -> WriterOptions {
-        var options = WriterOptions.small()
-        options.merging.isAutomatic = false
-        return options
-    }
-
     private func segments(_ index: Index) throws -> Int { try index.snapshot().statistics().segments.count }
 
     @Test func makesFewSegmentsOfManyAndKeepsEverything() throws {
         let test = try TestIndex()
-        let writer = try test.index.writer(manual())
+        let writer = try test.index.writer(.small())
         for round: UInt64 in 0..<6 {
             for id in round * 5..<round * 5 + 10 { try writer.upsert(try document(id, Float(round + 1))) }
             if round > 0 { try writer.delete(id: .number(round)) }
@@ -56,7 +51,7 @@ import Testing
 
     @Test func showsNothingThatIsNotCommittedAndSurvivesARollback() throws {
         let test = try TestIndex()
-        let writer = try test.index.writer(manual())
+        let writer = try test.index.writer(.small())
         for id: UInt64 in 0..<4 {
             try writer.upsert(try document(id))
             _ = try writer.commit()
@@ -78,7 +73,7 @@ import Testing
     @Test(arguments: [false, true]) func carriesDeletesThatComeWhileItRuns(_ commits: Bool) throws {
         let test = try TestIndex()
         let changes = ChangesDuringMerge()
-        var options = manual()
+        var options = WriterOptions.small()
         options.progress = { _ in changes.run() }
         let writer = try test.index.writer(options)
         for id: UInt64 in 0..<6 {
@@ -105,7 +100,7 @@ import Testing
 
     @Test func aCancelledMergeLeavesTheIndexAsItWas() throws {
         let test = try TestIndex()
-        let writer = try test.index.writer(manual())
+        let writer = try test.index.writer(.small())
         for id: UInt64 in 0..<3 {
             try writer.upsert(try document(id))
             _ = try writer.commit()
@@ -121,7 +116,9 @@ import Testing
 
     @Test func mergesRunByThemselves() throws {
         let test = try TestIndex()
-        let writer = try test.index.writer(.small())
+        var options = WriterOptions.small()
+        options.merging.isAutomatic = true
+        let writer = try test.index.writer(options)
         for id: UInt64 in 0..<40 {
             try writer.upsert(try document(id % 30, Float(id)))
             _ = try writer.commit()

@@ -23,7 +23,7 @@ public enum IndexImage {
         var manifest = try IndexDirectory.latestManifest(fileSystem: source, path: directory)
         for (place, record) in manifest.files.enumerated() {
             let container = try Container.open(
-                fileSystem: source, directory: directory, record: record, index: manifest.index)
+                fileSystem: source, directory: directory, record: record)
             let writer = try ContainerWriter(
                 fileSystem: target, directory: directory, kind: record.kind, index: manifest.index,
                 id: record.id)

@@ -59,6 +59,7 @@ public final class TestFileSystem: FileSystem {
     public func removeDirectory(_ path: String) throws(GranaryError) { try base.removeDirectory(path) }
     public func list(_ directory: String) throws(GranaryError) -> [String] { try base.list(directory) }
     public func status(_ path: String) throws(GranaryError) -> FileStatus? { try base.status(path) }
+    public func syncFile(_ path: String) throws(GranaryError) { try base.syncFile(path) }
     public func syncDirectory(_ path: String) throws(GranaryError) { try base.syncDirectory(path) }
     public func lock(_ path: String, stamp: String) throws(GranaryError) -> any FileLock {
         try base.lock(path, stamp: stamp)

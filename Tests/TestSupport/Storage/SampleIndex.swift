@@ -59,7 +59,7 @@ public enum SampleIndex {
     {
         let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         for record in manifest.files {
-            try Container.open(fileSystem: fileSystem, directory: path, record: record, index: manifest.index)
+            try Container.open(fileSystem: fileSystem, directory: path, record: record)
                 .verify()
         }
         return manifest
