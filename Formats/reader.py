@@ -174,7 +174,7 @@ class Segment:
         expect(self.fine_starts[-1] * 8 * self.width == len(self.fine), "the length of fine weights")
         self.steps = blocks.array(8, "f", n if self.weights == UINT8 else 0)
         self.insertions = blocks.array(9, "I", d)
-        expect(sorted(self.insertions) == list(range(d)), "each number of insertion once")
+        expect(len(set(self.insertions)) == d and min(self.insertions, default=0) == 0, "each insertion once, from 0")
         self.key_bytes = blocks.bytes(10)
         self.key_starts = blocks.starts(11, d, len(self.key_bytes))
         self.tokens = None
@@ -247,8 +247,8 @@ class Segment:
         return data[offset:offset + length]
 
     def live(self):
-        """Live ordinals in order of insertion."""
-        return [o for _, o in sorted((i, o) for o, i in enumerate(self.insertions)) if o not in self.dead]
+        """Sequence numbers and ordinals of the live documents."""
+        return [(self.first + i, o) for o, i in enumerate(self.insertions) if o not in self.dead]
 
     def name(self, local):
         return self.tokens[local] if self.tokens is not None else str(self.component[local])
@@ -365,16 +365,16 @@ def main(arguments):
     try:
         manifest = Manifest(directory)
         segments = [Segment(directory, manifest, record) for record in manifest.segments]
-        segments.sort(key=lambda segment: segment.first)
         if command == "dump":
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-            for segment in segments:
-                for ordinal in segment.live():
-                    print(line(segment, ordinal))
+            # Merged segments have sequence numbers on both sides of others' ones.
+            live = sorted((place, n, o) for n, segment in enumerate(segments) for place, o in segment.live())
+            for _, number, ordinal in live:
+                print(line(segments[number], ordinal))
         elif command == "show":
             show(manifest, segments)
         elif command == "check":
-            live = [segment.key(o) for segment in segments for o in segment.live()]
+            live = [segment.key(o) for segment in segments for _, o in segment.live()]
             expect(len(set(map(repr, live))) == len(live), "each key of a live document once")
             for segment in segments:
                 segment.check()

@@ -128,7 +128,7 @@ def search(segments, k, terms):
     for segment in segments:
         named = {segment.name(local): local for local in range(segment.components)}
         wanted = sorted((segment.component[named[n]], named[n], f32(q)) for n, q in terms.items() if n in named)
-        for ordinal in segment.live():
+        for _, ordinal in segment.live():
             stored, score = dict(segment.vector(ordinal)), 0.0
             # A product of two float32 is exact in 64 bits, and a sum rounded twice is rounded right.
             for _, local, weight in wanted:

@@ -3,11 +3,19 @@ import CommandSupport
 import Foundation
 import Granary
 
-/// Builds an index on disk, opens it again and sweeps recall settings in one thread.
+/// The benchmark.
 @main
 struct GranaryBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary-bench",
+        abstract: "Measures Granary, in figures that compare with those of other engines.",
+        subcommands: [SearchBench.self, UpdatesCommand.self], defaultSubcommand: SearchBench.self)
+}
+
+/// Builds an index on disk, opens it again and sweeps recall settings in one thread.
+struct SearchBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search",
         abstract:
             "Measures recall and latency of a sparse collection, in rows that compare with those of other engines.",
         discussion: """

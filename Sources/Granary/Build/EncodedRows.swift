@@ -68,8 +68,8 @@ struct EncodedRows: Sendable {
         steps: [Float], fileSystem: any FileSystem, directory: String, progress: BuildProgress
     ) throws(GranaryError) {
         let kernels = try BuildKernels(components: UInt32(components.count))
-        var rowsFile = try TemporaryFile(fileSystem: fileSystem, directory: directory)
-        var fineFile = try TemporaryFile(fileSystem: fileSystem, directory: directory)
+        var rowsFile = TemporaryFile(fileSystem: fileSystem, directory: directory)
+        var fineFile = TemporaryFile(fileSystem: fileSystem, directory: directory)
         var (starts, fineStarts): ([UInt32], [UInt32]) = ([0], [0])
         var statistics = BuildKernels.RowStatistics(components: components.count)
         var (row, fine): ([UInt8], [UInt8]) = ([], [])

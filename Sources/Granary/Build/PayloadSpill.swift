@@ -30,8 +30,8 @@ struct PayloadSpill: ~Copyable {
     /// Whether any document has a payload.
     private(set) var isEmpty = true
 
-    init(fileSystem: any FileSystem, directory: String, method: PayloadCompression) throws(GranaryError) {
-        file = try TemporaryFile(fileSystem: fileSystem, directory: directory)
+    init(fileSystem: any FileSystem, directory: String, method: PayloadCompression) {
+        file = TemporaryFile(fileSystem: fileSystem, directory: directory)
         self.method = method
     }
 
@@ -43,27 +43,30 @@ struct PayloadSpill: ~Copyable {
         }
     }
 
-    /// Adds the next document's payload.
+    /// Closes a block that is full.
     ///
-    /// - Throws: `tooLarge` over 16 MiB, and errors of writing.
-    mutating func append(_ payload: [UInt8]?) throws(GranaryError) {
+    /// - Throws: errors of writing; nothing has changed then, and it can be tried again.
+    mutating func makeRoom() throws(GranaryError) {
+        if open.count >= Self.blockBytes { try close() }
+    }
+
+    /// Adds the next document's payload, which `check` has passed. The caller has made room.
+    mutating func append(_ payload: [UInt8]?) {
         guard let payload else {
             positions.append(Position())
             return
         }
-        try Self.check(payload)
         isEmpty = false
         positions.append(
             Position(block: UInt32(blocks.count), offset: UInt32(open.count), length: UInt32(payload.count)))
         open.append(contentsOf: payload)
-        if open.count >= Self.blockBytes { try close() }
     }
 
     private mutating func close() throws(GranaryError) {
-        guard !open.isEmpty || !isEmpty else { return }
         let packed = try Compression.compress(open, method)
-        blocks.append(Block(offset: file.length, length: UInt32(packed.count), rawLength: UInt32(open.count)))
+        let offset = file.length
         try file.append(packed[...])
+        blocks.append(Block(offset: offset, length: UInt32(packed.count), rawLength: UInt32(open.count)))
         open.removeAll(keepingCapacity: true)
     }
 

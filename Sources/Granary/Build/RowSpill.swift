@@ -7,15 +7,18 @@ struct RowSpill: ~Copyable {
     private(set) var rowCount = 0
     private static let chunkBytes = 4 << 20
 
-    init(fileSystem: any FileSystem, directory: String) throws(GranaryError) {
-        file = try TemporaryFile(fileSystem: fileSystem, directory: directory)
+    init(fileSystem: any FileSystem, directory: String) {
+        file = TemporaryFile(fileSystem: fileSystem, directory: directory)
     }
 
-    /// Adds a row of provisional components.
-    mutating func append(ids: [UInt32], weights: [Float]) throws(GranaryError) {
-        try file.append(words: CollectionOfOne(UInt32(ids.count)))
-        try file.append(words: ids)
-        try file.append(words: weights.lazy.map(\.bitPattern))
+    /// Makes room for a row, as `TemporaryFile.makeRoom` does.
+    mutating func makeRoom() throws(GranaryError) { try file.makeRoom() }
+
+    /// Adds a row of provisional components. The caller has made room.
+    mutating func append(ids: [UInt32], weights: [Float]) {
+        file.append(words: CollectionOfOne(UInt32(ids.count)))
+        file.append(words: ids)
+        file.append(words: weights.lazy.map(\.bitPattern))
         rowCount += 1
     }
 

@@ -10,6 +10,8 @@ struct SegmentAssembly {
     private let kept: [UInt32]
     private let keys: [UInt8]
     private let keyStarts: [UInt32]
+    /// By row: its sequence number less that of the first.
+    private let insertions: [UInt32]
     private let blocksFile: ContainerWriter
     private let summaryFile: ContainerWriter
 
@@ -25,7 +27,7 @@ struct SegmentAssembly {
 
     init(
         context: BuildContext, rows: EncodedRows, componentOf: [UInt32], kept: [UInt32], keys: [UInt8],
-        keyStarts: [UInt32]
+        keyStarts: [UInt32], insertions: [UInt32]
     ) throws(GranaryError) {
         self.context = context
         self.rows = rows
@@ -33,6 +35,7 @@ struct SegmentAssembly {
         self.kept = kept
         self.keys = keys
         self.keyStarts = keyStarts
+        self.insertions = insertions
         homes = [UInt32](repeating: .max, count: rows.count)
         let (fileSystem, directory, index) = (context.fileSystem, context.directory, context.index)
         blocksFile = try ContainerWriter(
@@ -108,7 +111,7 @@ struct SegmentAssembly {
             postings: UInt64(members.count), blocks: UInt32(blockSizes.count))
         try blocksFile.write(.segment, facts.encoded)
         try writeRows()
-        try blocksFile.write(.insertions, rowOf)
+        try blocksFile.write(.insertions, rowOf.map { insertions[Int($0)] })
         try ComponentSections.write(componentOf, context: context, to: blocksFile)
         try KeySections.write(
             keys: keys, starts: keyStarts, order: rowOf.map { kept[Int($0)] }, to: blocksFile)

@@ -2,24 +2,28 @@ import GranaryStorage
 
 /// Documents on their way into one segment: vectors and payloads are spilled to temporary files as they come;
 /// only a few dozen bytes a document stay in memory.
-struct SegmentBuilder: ~Copyable {
-    let context: BuildContext
+struct SegmentBuilder: ~Copyable, Sendable {
+    private let options: BuildOptions
     private var table = ComponentTable()
     private var spill: RowSpill
     private var payloads: PayloadSpill
     private var keys: [UInt8] = []
     private var keyStarts: [UInt32] = [0]
-    private var rowOfKey: [KeyHash: UInt32] = [:]
+    /// By the hash of a key: its row.
+    private(set) var rowOfKey: [KeyHash: UInt32] = [:]
     private var replaced: Set<UInt32> = []
+    /// Of the first row.
+    private var firstSequence: UInt64 = 0
+    /// By row: its sequence number less that of the first.
+    private var offsets: [UInt32] = []
     private var entries = 0
 
-    init(_ context: BuildContext) throws(GranaryError) {
-        let spill = try RowSpill(fileSystem: context.fileSystem, directory: context.directory)
-        payloads = try PayloadSpill(
+    init(_ context: BuildContext) {
+        options = context.options
+        spill = RowSpill(fileSystem: context.fileSystem, directory: context.directory)
+        payloads = PayloadSpill(
             fileSystem: context.fileSystem, directory: context.directory,
             method: context.schema.payloadCompression)
-        self.spill = spill
-        self.context = context
     }
 
     /// Documents that would be written now.
@@ -29,7 +33,7 @@ struct SegmentBuilder: ~Copyable {
     /// with.
     var estimatedMemoryBytes: Int {
         let postings =
-            context.options.postings(documents: documentCount, entries: entries) * Double(documentCount)
+            options.postings(documents: documentCount, entries: entries) * Double(documentCount)
         // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
         // entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
@@ -37,7 +41,10 @@ struct SegmentBuilder: ~Copyable {
     }
 
     /// Whether the format's 32-bit offsets leave no room for much more, whatever memory there is.
-    var isFull: Bool { keys.count >= 1 << 31 || spill.rowCount >= 1 << 30 || entries >= 1 << 32 }
+    var isFull: Bool {
+        keys.count >= 1 << 31 || spill.rowCount >= 1 << 30 || entries >= 1 << 32
+            || offsets.last ?? 0 >= 1 << 31
+    }
 
     /// Throws `tooLarge` for a payload or vector that is too large.
     static func check(_ document: Document) throws(GranaryError) {
@@ -50,19 +57,29 @@ struct SegmentBuilder: ~Copyable {
 
     /// Adds a document that `check` has passed; one with the same key that is already here is replaced.
     ///
+    /// - Parameter sequence: its sequence number, above those before it.
     /// - Returns: whether a document was replaced.
-    /// - Throws: errors of writing.
+    /// - Throws: errors of writing, `tooLarge` for a sequence number too far from the first. Nothing has
+    ///   changed then.
     mutating func add(
-        key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?
+        key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?,
+        sequence: UInt64
     ) throws(GranaryError) -> Bool {
-        try payloads.append(payload)
+        if offsets.isEmpty { firstSequence = sequence }
+        guard let offset = UInt32(exactly: sequence - firstSequence) else {
+            throw GranaryError(.tooLarge, "expected documents of a segment within 2^32 operations")
+        }
+        try payloads.makeRoom()
+        try spill.makeRoom()
+        payloads.append(payload)
         var ids: [UInt32] = []
         ids.reserveCapacity(components.count)
         for (component, weight) in zip(components, weights) {
             ids.append(table.add(component, weight: weight))
         }
         let row = UInt32(spill.rowCount)
-        try spill.append(ids: ids, weights: weights)
+        spill.append(ids: ids, weights: weights)
+        offsets.append(offset)
         entries += ids.count
         keys.append(contentsOf: key)
         keyStarts.append(UInt32(keys.count))
@@ -79,7 +96,10 @@ struct SegmentBuilder: ~Copyable {
     }
 
     /// Writes the segment's files.
-    consuming func finish() throws(GranaryError) -> BuiltSegment {
+    ///
+    /// - Parameter context: as that of the initialiser; what it knows of components may be newer.
+    /// - Throws: errors of writing, `tooLarge`, `cancelled`. No file is left then, and it can be tried again.
+    mutating func finish(_ context: BuildContext) throws(GranaryError) -> BuiltSegment {
         let (localOf, componentOf, order) = table.numbered()
         let type = context.schema.weights
         let steps =
@@ -93,24 +113,26 @@ struct SegmentBuilder: ~Copyable {
             spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf,
             steps: steps,
             fileSystem: context.fileSystem, directory: context.directory, progress: context.progress)
-        table = ComponentTable()
-        rowOfKey = [:]
+        let first = kept.first.map { offsets[Int($0)] } ?? 0
         var assembly = try SegmentAssembly(
             context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys,
-            keyStarts: keyStarts)
-        if rows.count > 0, rows.count >= context.options.exactBelow {
+            keyStarts: keyStarts, insertions: kept.map { offsets[Int($0)] - first })
+        if rows.count > 0, rows.count >= options.exactBelow {
             let entries = Int(rows.statistics.entries)
             let wanted =
-                context.options.postings(documents: rows.count, entries: entries) * Double(rows.count)
+                options.postings(documents: rows.count, entries: entries) * Double(rows.count)
             let selection = try PostingSelection(
                 rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
-                options: context.options, progress: context.progress)
+                options: options, progress: context.progress)
             try assembly.writeLists(selection)
         } else {
             try assembly.writeLists(nil)
         }
         try assembly.writeDocuments(&payloads)
-        return try assembly.finish()
+        var built = try assembly.finish()
+        built.firstSequence = firstSequence + UInt64(first)
+        built.lastSequence = firstSequence + UInt64(kept.last.map { offsets[Int($0)] } ?? 0)
+        return built
     }
 }
 
@@ -138,4 +160,7 @@ struct BuiltSegment: Sendable {
     var blocks: FileRecord
     var summary: FileRecord
     var documents: UInt32
+    /// The sequence numbers of its documents inserted first and last.
+    var firstSequence: UInt64 = 0
+    var lastSequence: UInt64 = 0
 }

@@ -56,10 +56,10 @@ struct Tombstones: Sendable {
     }
 
     /// Writes a `.dead` file.
-    func write(_ context: BuildContext) throws(GranaryError) -> FileRecord {
+    func write(to directory: DirectoryWriter) throws(GranaryError) -> FileRecord {
         let file = try ContainerWriter(
-            fileSystem: context.fileSystem, directory: context.directory, kind: .dead, index: context.index,
-            id: context.fileSystem.randomIdentifier())
+            fileSystem: directory.fileSystem, directory: directory.path, kind: .dead, index: directory.index,
+            id: directory.fileSystem.randomIdentifier())
         try file.beginSection(.dead)
         try file.appendArray(words)
         try file.endSection(elements: UInt64(documents))

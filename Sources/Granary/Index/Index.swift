@@ -10,7 +10,7 @@ public final class Index: Sendable {
     public let path: String
     /// What is fixed for the life of the index.
     public let schema: Schema
-    private let fileSystem: any FileSystem
+    let fileSystem: any FileSystem
     private let newest = Mutex(Newest())
 
     /// The last snapshot while somebody has it: to keep it here would keep its files on disk after they are
@@ -50,23 +50,6 @@ public final class Index: Sendable {
             path: path, schema: try SchemaCodec.decode(manifest.schema, path: path), fileSystem: fileSystem)
     }
 
-    /// Takes the index for writing.
-    ///
-    /// - Throws: `locked` while another writer has it (the message names the holder), `invalidArgument` for
-    ///   options out of range, and what opening finds wrong.
-    public func writer(_ options: WriterOptions = WriterOptions()) throws(GranaryError) -> IndexWriter {
-        try options.validate()
-        let directory = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
-        do throws(GranaryError) {
-            return try IndexWriter(
-                directory: directory, schema: try SchemaCodec.decode(directory.manifest.schema, path: path),
-                options: options)
-        } catch {
-            directory.close()
-            throw error
-        }
-    }
-
     /// The newest committed generation. Segments that an earlier snapshot of this `Index` has open are
     /// shared.
     ///
@@ -92,6 +75,11 @@ public final class Index: Sendable {
                 generation = manifest.generation
             }
         }
+    }
+
+    /// The number of the newest generation, by the names in the directory.
+    func newestGeneration() throws(GranaryError) -> UInt64 {
+        try IndexDirectory.newestGeneration(fileSystem: fileSystem, path: path)
     }
 }
 

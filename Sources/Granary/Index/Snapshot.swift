@@ -1,10 +1,12 @@
-internal import Dispatch
 import GranaryStorage
 
-/// One committed generation of an index, mapped: immutable, and usable from any thread.
+/// One state of an index, mapped: a committed generation, or what `IndexWriter.refresh` has made. Immutable,
+/// and usable from any thread.
 public final class Snapshot: Sendable {
-    /// The generation of the manifest.
+    /// The generation of the manifest; of a refreshed snapshot, that of the last commit before it.
     public let generation: UInt64
+    /// Every operation with a smaller sequence number shows.
+    public let sequence: UInt64
     /// What is fixed for the life of the index.
     public let schema: Schema
     /// The bytes that the last `commit(userData:)` gave.
@@ -13,17 +15,12 @@ public final class Snapshot: Sendable {
     /// The segments' positions, the largest first.
     private let searchOrder: [Int]
     let manifest: Manifest
-    private let records: [SegmentRecord]
     let scratch = ScratchPool()
 
-    init(
+    /// A committed generation; segments that `known` has open are shared.
+    convenience init(
         manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, known: Snapshot?
     ) throws(GranaryError) {
-        generation = manifest.generation
-        userData = manifest.userData
-        self.schema = schema
-        self.manifest = manifest
-        records = manifest.segments
         var segments: [SegmentReader] = []
         for record in manifest.segments {
             if let shared = known?.reader(of: record, in: manifest) {
@@ -33,6 +30,21 @@ public final class Snapshot: Sendable {
                     try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
             }
         }
+        self.init(
+            manifest: manifest, sequence: manifest.nextSequence, schema: schema, segments: segments)
+    }
+
+    /// A state of a writer.
+    ///
+    /// - Parameters:
+    ///   - manifest: the last generation.
+    ///   - segments: those of the state, which may be in no manifest.
+    init(manifest: Manifest, sequence: UInt64, schema: Schema, segments: [SegmentReader]) {
+        generation = manifest.generation
+        userData = manifest.userData
+        self.sequence = sequence
+        self.schema = schema
+        self.manifest = manifest
         self.segments = segments
         searchOrder = segments.indices.sorted {
             (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0)
@@ -48,7 +60,9 @@ public final class Snapshot: Sendable {
             }
         }
         let wanted = files(record, other)
-        let position = records.firstIndex { $0.ordinal == record.ordinal && files($0, manifest) == wanted }
+        let position = manifest.segments.firstIndex {
+            $0.ordinal == record.ordinal && files($0, manifest) == wanted
+        }
         return position.map { segments[$0] }
     }
 
@@ -96,17 +110,9 @@ public final class Snapshot: Sendable {
         return hits
     }
 
-    private static let queue = DispatchQueue(label: "granary.search", attributes: .concurrent)
-
     /// As `search(_:)`, on the engine's own threads: page faults never block Swift's cooperative pool.
     public func search(_ query: Query) async throws(GranaryError) -> [Hit] {
-        let result = await withCheckedContinuation {
-            (done: CheckedContinuation<Result<[Hit], GranaryError>, Never>) in
-            Self.queue.async {
-                done.resume(returning: Result { () throws(GranaryError) in try self.searchNow(query) })
-            }
-        }
-        return try result.get()
+        try await Background.search { () throws(GranaryError) in try self.searchNow(query) }
     }
 
     /// The synchronous search, by a name that overload resolution in an asynchronous context does not miss.
@@ -196,7 +202,7 @@ public final class Snapshot: Sendable {
 
     /// Calls `body` with each live document, in order of insertion.
     ///
-    /// Memory: 4 bytes a document of one segment at a time.
+    /// Memory: 4 bytes a document.
     public func forEachDocument(_ body: (Document) throws(GranaryError) -> Void) throws(GranaryError) {
         try forEachLive { (segment, ordinal) throws(GranaryError) in try body(try document(segment, ordinal))
         }
@@ -206,12 +212,8 @@ public final class Snapshot: Sendable {
     func forEachLive(
         _ body: (SegmentReader, UInt32) throws(GranaryError) -> Void
     ) throws(GranaryError) {
-        for segment in segments.sorted(by: { $0.firstSequence < $1.firstSequence }) {
-            let order = (0..<UInt32(segment.documentCount)).sorted {
-                segment.sequence($0) < segment.sequence($1)
-            }
-            for ordinal in order where segment.dead?.contains(ordinal) != true { try body(segment, ordinal) }
-        }
+        var order = LiveOrder(segments)
+        while let (number, ordinal, _) = order.next() { try body(segments[number], ordinal) }
     }
 
     private func document(_ segment: SegmentReader, _ ordinal: UInt32) throws(GranaryError) -> Document {

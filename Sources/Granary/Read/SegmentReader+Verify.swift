@@ -6,21 +6,21 @@ extension SegmentReader {
     ///
     /// - Throws: `corrupt` naming section and element; `cancelled`. Complexity: reads the segment once.
     func verifyContents(_ progress: BuildProgress) throws(GranaryError) {
-        var seen = [Bool](repeating: false, count: documentCount)
+        var insertions: [UInt64] = []
         var total: UInt64 = 0
+        var payloads = PayloadCursor(payloads)
         for ordinal in 0..<UInt32(documentCount) {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
             total += UInt64(entries.components.count)
             // Sequence numbers wrap around in a manifest that no writer makes.
-            let insertion = Int(sequence(ordinal) &- firstSequence)
-            guard insertion < documentCount, !seen[insertion] else {
-                throw malformed(.insertions, at: Int(ordinal))
-            }
-            seen[insertion] = true
+            insertions.append(sequence(ordinal) &- firstSequence)
             _ = try key(ordinal)
-            _ = try payloads?.payload(ordinal)
+            _ = try payloads.payload(ordinal)
         }
+        insertions.sort()
+        let isDistinct = zip(insertions, insertions.dropFirst()).allSatisfy { $0 < $1 }
+        guard isDistinct, insertions.first ?? 0 == 0 else { throw malformed(.insertions, at: 0) }
         guard total == facts.entries else { throw malformed(.segment, at: 0) }
         if let place = keys.firstFault() { throw malformed(.keyHashes, at: place) }
         try verifyComponents()

@@ -10,9 +10,9 @@ struct SegmentReader: Sendable {
     let payloads: PayloadReader?
     let calibration: Calibration
     /// The tombstones; nil when every document is live.
-    let dead: Tombstones?
+    private(set) var dead: Tombstones?
     /// The sequence number of the document inserted first.
-    let firstSequence: UInt64
+    private(set) var firstSequence: UInt64
 
     private let rowsSection: Section
     private let rowStarts: Section
@@ -89,6 +89,20 @@ struct SegmentReader: Sendable {
                 }
             }
         }
+    }
+
+    /// The same segment with other tombstones.
+    func with(dead: Tombstones?) -> SegmentReader {
+        var copy = self
+        copy.dead = dead
+        return copy
+    }
+
+    /// The same segment at another place in the order of insertion, with every document live.
+    func moved(to firstSequence: UInt64) -> SegmentReader {
+        var copy = self
+        (copy.dead, copy.firstSequence) = (nil, firstSequence)
+        return copy
     }
 
     /// Its files, mapped.

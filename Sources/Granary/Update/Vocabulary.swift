@@ -24,6 +24,12 @@ final class Vocabulary: Sendable {
 
         func component(of token: String) -> UInt32? { componentOf[Token(string: token)] }
 
+        /// Whether a token and a component may go together: neither goes with another one.
+        func agrees(_ component: UInt32, _ token: String) -> Bool {
+            let isSame = tokenOf[component].map { $0.utf8.elementsEqual(token.utf8) } ?? true
+            return isSame && self.component(of: token) ?? component == component
+        }
+
         mutating func name(_ component: UInt32, _ token: String) {
             componentOf[Token(string: token)] = component
             tokenOf[component] = token
@@ -57,10 +63,7 @@ final class Vocabulary: Sendable {
             }
             named = true
             for (position, token) in tokens.enumerated() {
-                guard let component = UInt32(exactly: position),
-                    state.tokenOf[component].map({ $0.utf8.elementsEqual(token.utf8) }) ?? true,
-                    state.component(of: token) ?? component == component
-                else {
+                guard let component = UInt32(exactly: position), state.agrees(component, token) else {
                     throw GranaryError(
                         .invalidArgument,
                         "expected the vocabulary of this index, found \"\(token)\" for component \(position)",
@@ -71,6 +74,40 @@ final class Vocabulary: Sendable {
         }
         self.named = Mutex(named)
         self.state = Mutex(state)
+    }
+
+    /// Learns the tokens of segments that another index has.
+    ///
+    /// - Throws: `invalidArgument` when they contradict those here, or each other; nothing is learnt then.
+    func learn(_ segments: [SegmentReader]) throws(GranaryError) {
+        var decided = named.withLock { $0 }
+        var learnt = state.withLock { $0 }
+        for segment in segments where segment.facts.components > 0 {
+            let isNamed = segment.names.hasTokens
+            guard decided ?? isNamed == isNamed else {
+                throw GranaryError(
+                    .invalidArgument,
+                    isNamed
+                        ? "expected components without names, as here, found a vocabulary"
+                        : "expected named components, as here, found numbers",
+                    path: segment.blocks.path)
+            }
+            decided = isNamed
+            guard isNamed else { continue }
+            for local in 0..<segment.facts.components {
+                guard let component = segment.names.component(local), let token = segment.names.token(local)
+                else { throw segment.malformed(.tokens, at: Int(local)) }
+                guard learnt.agrees(component, token) else {
+                    throw GranaryError(
+                        .invalidArgument,
+                        "expected the vocabulary of this index, found \"\(token)\" for component \(component)",
+                        path: segment.blocks.path)
+                }
+                learnt.name(component, token)
+            }
+        }
+        named.withLock { $0 = decided }
+        state.withLock { $0 = learnt }
     }
 
     /// Whether components have tokens.

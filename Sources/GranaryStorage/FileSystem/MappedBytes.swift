@@ -14,7 +14,7 @@
 
     /// Copies bytes to a page of their own, followed by zeros: as much may be read behind them as behind a
     /// mapped file.
-    init(copying bytes: [UInt8]) {
+    package init(copying bytes: [UInt8]) {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 4096, alignment: 4096)
         unsafe memory.copyBytes(from: bytes)
         unsafe UnsafeMutableRawBufferPointer(rebasing: memory[bytes.count...]).initializeMemory(

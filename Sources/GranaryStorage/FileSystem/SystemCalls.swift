@@ -155,3 +155,9 @@ public enum Processor {
     /// Cores that are online.
     public static let coreCount = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 }
+
+extension GranaryError {
+    /// Whether the system refused what it should never refuse: its word about the disk is in doubt. A full
+    /// disk, and a lack of files or permissions, pass.
+    package var castsDoubt: Bool { code == .io && systemError == EIO }
+}

@@ -219,7 +219,7 @@ public final class DirectoryWriter: Sendable {
         try? fileSystem.syncDirectory(path)
     }
 
-    func checkUsable() throws(GranaryError) {
+    package func checkUsable() throws(GranaryError) {
         if let poison {
             throw GranaryError(
                 .writerPoisoned, "an earlier failure leaves the writer unusable: \(poison.message)",

@@ -9,6 +9,21 @@ public enum IndexDirectory {
         try latest(fileSystem: fileSystem, path: path).manifest
     }
 
+    /// The number of the newest generation, by names alone: for whoever only wants to know whether there is a
+    /// newer one.
+    ///
+    /// - Throws: `notFound` (no directory), `notAnIndex` (no manifest).
+    public static func newestGeneration(
+        fileSystem: any FileSystem, path: String
+    ) throws(GranaryError) -> UInt64 {
+        // Listing is no single step: two commits meanwhile may hide the old names and the new ones.
+        for _ in 0..<3 {
+            let generations = try fileSystem.list(path).compactMap(Manifest.generation(ofFileName:))
+            if let newest = generations.max() { return newest }
+        }
+        throw GranaryError(.notAnIndex, "expected an index, found no manifest", path: path)
+    }
+
     /// A generation that is still there.
     package static func manifest(
         _ generation: UInt64, fileSystem: any FileSystem, path: String
@@ -20,15 +35,9 @@ public enum IndexDirectory {
     static func latest(
         fileSystem: any FileSystem, path: String
     ) throws(GranaryError) -> (manifest: Manifest, hash: Identifier128) {
-        var (seen, emptyCount) = (UInt64(0), 0)
+        var seen: UInt64 = 0
         while true {
-            let generations = try fileSystem.list(path).compactMap(Manifest.generation(ofFileName:))
-            guard let newest = generations.max() else {
-                // Listing is no single step: two commits meanwhile may hide the old names and the new ones.
-                emptyCount += 1
-                if emptyCount < 3 { continue }
-                throw GranaryError(.notAnIndex, "expected an index, found no manifest", path: path)
-            }
+            let newest = try newestGeneration(fileSystem: fileSystem, path: path)
             do throws(GranaryError) {
                 return try read(newest, fileSystem: fileSystem, path: path)
             } catch {

@@ -33,7 +33,7 @@ struct IndexCrashTests {
         let index = try Index.create(at: "/d", fileSystem: recording)
         recording.note("acknowledged", 1)
         var history: [UInt64: Content] = [1: [:]]
-        let writer = try index.writer(WriterOptions(threads: 1))
+        let writer = try index.writer(.small())
         let rounds: [(upserts: [UInt64], deletes: [UInt64])] = [([1, 2, 3], []), ([2, 4], [1])]
         for (round, (upserts, deletes)) in rounds.enumerated() {
             let generation = UInt64(round + 2)
@@ -83,7 +83,7 @@ struct IndexCrashTests {
             guard found == history[snapshot.generation] else {
                 return "generation \(snapshot.generation) holds \(found)"
             }
-            let writer = try index.writer(WriterOptions(threads: 1))
+            let writer = try index.writer(.small())
             try writer.upsert(try document(9, 9))
             let receipt = try writer.commit()
             writer.close()

@@ -150,7 +150,7 @@ import Testing
         for name in names { _ = try test.fileSystem.create("\(TestIndex.path)/\(name)") }
         #expect(try test.index.snapshot().documentCount == 0)
         #expect(try test.files().count == before.count + 4)
-        try test.index.writer().close()
+        try test.index.writer(.small()).close()
         #expect(try test.files() == before)
     }
 }

@@ -33,40 +33,61 @@ import Testing
         #expect(try snapshot.document(id: "b") == document("b", 4))
     }
 
-    @Test func documentsLostToAFullDiskAreNeverCommittedAsDeletes() throws {
+    @Test func aFullDiskLosesNoDocument() throws {
         let test = try TestIndex([try document("a", 3)])
         let writer = try test.index.writer(.small())
         try writer.upsert(try document("a", 4))
         test.fileSystem.limitWrites(to: 0)
         #expect(errorCode { _ = try writer.commit() } == .diskFull)
+        // What could not be written can be replaced and deleted like everything else.
+        try writer.upsert(try document("b", 1))
+        #expect(errorCode { _ = try writer.commit() } == .diskFull)
+        try writer.upsert(try document("b", 5))
+        try writer.upsert(try document("c", 6))
+        try writer.delete(id: "c")
+        #expect(try test.index.snapshot().document(id: "a") == document("a", 3))
         test.fileSystem.limitWrites(to: nil)
-        // The new "a" is gone with the segment that could not be written: publishing the death of the old
-        // one alone would lose it.
-        #expect(errorCode { _ = try writer.commit() } == .writerPoisoned)
-        #expect(errorCode { try writer.upsert(try document("b")) } == .writerPoisoned)
-        #expect(errorCode { try writer.delete(id: "b") } == .writerPoisoned)
+        #expect(try writer.commit().documents == 2)
+        let snapshot = try test.index.snapshot()
+        #expect(try snapshot.document(id: "a") == document("a", 4))
+        #expect(try snapshot.document(id: "b") == document("b", 5))
+        try snapshot.verify(.full)
+    }
+
+    @Test func aRollbackAfterAFullDiskForgetsTheBatch() throws {
+        let test = try TestIndex([try document("a", 3)])
+        let writer = try test.index.writer(.small())
+        try writer.upsert(try document("a", 4))
+        test.fileSystem.limitWrites(to: 0)
+        #expect(errorCode { _ = try writer.commit() } == .diskFull)
         try writer.rollback()
+        test.fileSystem.limitWrites(to: nil)
         try writer.upsert(try document("b", 5))
         #expect(try writer.commit().documents == 2)
         #expect(try test.index.snapshot().document(id: "a") == document("a", 3))
     }
 
-    @Test func afterARollbackThatFailedNoCommitDropsTheSegments() throws {
+    @Test func anErrorOfTheDiskPoisonsTheWriterAndHarmsNoReader() throws {
         let fileSystem = FaultyFileSystem(MemoryFileSystem())
         let index = try Index.create(at: "index", fileSystem: fileSystem)
         let writer = try index.writer(.small())
         try writer.upsert(try document("a", 3))
         _ = try writer.commit()
+        let snapshot = try index.snapshot()
         try writer.upsert(try document("b"))
-        fileSystem.follow { $0.kind == .map ? .fail(EMFILE) : nil }
-        #expect(errorCode { try writer.rollback() } == .io)
+        fileSystem.follow { $0.kind == .sync ? .fail(EIO) : nil }
+        #expect(errorCode { _ = try writer.commit() } == .io)
         fileSystem.follow(nil)
         #expect(errorCode { try writer.upsert(try document("c")) } == .writerPoisoned)
         #expect(errorCode { _ = try writer.commit() } == .writerPoisoned)
-        try writer.rollback()
-        try writer.upsert(try document("c"))
-        #expect(try writer.commit().documents == 2)
-        #expect(try index.snapshot().document(id: "a") == document("a", 3))
+        #expect(errorCode { _ = try writer.refresh() } == .writerPoisoned)
+        #expect(writer.statistics.poison != nil)
+        try snapshot.verify(.full)
+        #expect(try snapshot.document(id: "a") == document("a", 3))
+        writer.close()
+        let next = try index.writer(.small())
+        try next.upsert(try document("c"))
+        #expect(try next.commit().documents == 2)
     }
 
     @Test func aPublishedCommitSucceedsThoughItsFilesCannotBeOpenedAgain() throws {
@@ -195,7 +216,7 @@ import Testing
         // Neither the deletes of attempts that failed nor segments that died are left.
         writer.close()
         let files = try test.files()
-        try test.index.writer().close()
+        try test.index.writer(.small()).close()
         #expect(try test.files() == files)
     }
 }

@@ -50,6 +50,7 @@ extension WriterOptions {
     ) -> WriterOptions {
         WriterOptions(
             memoryBytes: 64 << 20, threads: threads, segmentDocuments: segmentDocuments,
-            build: BuildOptions(exactBelow: exactBelow, calibrationQueries: calibrationQueries))
+            build: BuildOptions(exactBelow: exactBelow, calibrationQueries: calibrationQueries),
+            merging: MergeOptions(isAutomatic: false), reserveBytes: 0)
     }
 }

@@ -1,7 +1,8 @@
 /// How a writer works.
 public struct WriterOptions: Sendable {
-    /// Memory for documents that are not yet in a segment, in bytes; at least 16 MiB. A segment is finished
-    /// when it is reached. Finishing adds up to 64 MiB for each thread.
+    /// Memory for documents that are not on disk, in bytes; at least 16 MiB. A segment is finished when it is
+    /// reached; documents that come meanwhile take as much again at most. Finishing adds up to 64 MiB for each
+    /// thread. The collection to build at once wants more than a service with a trickle of updates.
     public var memoryBytes: Int
     /// Threads that build a segment; at least 1.
     public var threads: Int
@@ -12,6 +13,16 @@ public struct WriterOptions: Sendable {
     /// Names the components 0, 1, … of an index without documents. Nil: documents with tokens get components
     /// in order of appearance, documents with components have no tokens.
     public var vocabulary: [String]?
+    /// When the writer commits by itself; nil for never.
+    public var autoCommit: AutoCommit?
+    /// When and how segments are merged.
+    public var merging: MergeOptions
+    /// The longest time that an operation waits for a flush, a merge or a prepared commit before it throws
+    /// `stalled`.
+    public var maximumStall: Duration
+    /// Bytes of ballast on disk that are given up when the disk is full, so that deletes can still be
+    /// committed; 0 for none. 1 MiB does for about two million documents.
+    public var reserveBytes: Int
     /// Called now and then during long work, from the writing thread or a building one.
     public var progress: (@Sendable (WorkProgress) -> Void)?
     /// Stops long work from another thread.
@@ -19,8 +30,10 @@ public struct WriterOptions: Sendable {
 
     /// Makes options.
     public init(
-        memoryBytes: Int = 1 << 30, threads: Int? = nil, segmentDocuments: Int = 1 << 30,
-        build: BuildOptions = BuildOptions(), vocabulary: [String]? = nil,
+        memoryBytes: Int = 64 << 20, threads: Int? = nil, segmentDocuments: Int = 1 << 30,
+        build: BuildOptions = BuildOptions(), vocabulary: [String]? = nil, autoCommit: AutoCommit? = nil,
+        merging: MergeOptions = MergeOptions(), maximumStall: Duration = .seconds(30),
+        reserveBytes: Int = 1 << 20,
         progress: (@Sendable (WorkProgress) -> Void)? = nil, cancellation: Cancellation? = nil
     ) {
         self.memoryBytes = memoryBytes
@@ -28,6 +41,10 @@ public struct WriterOptions: Sendable {
         self.segmentDocuments = segmentDocuments
         self.build = build
         self.vocabulary = vocabulary
+        self.autoCommit = autoCommit
+        self.merging = merging
+        self.maximumStall = maximumStall
+        self.reserveBytes = reserveBytes
         self.progress = progress
         self.cancellation = cancellation
     }
@@ -41,6 +58,15 @@ public struct WriterOptions: Sendable {
         guard threads >= 1, segmentDocuments >= 1 else {
             throw GranaryError(.invalidArgument, "expected at least one thread and one document a segment")
         }
+        guard maximumStall >= .zero, maximumStall <= .seconds(86_400), (0...1 << 30).contains(reserveBytes)
+        else {
+            throw GranaryError(
+                .invalidArgument,
+                "expected a stall of up to a day and a reserve of 0 to 1 GiB, found \(maximumStall) and "
+                    + "\(reserveBytes) bytes")
+        }
+        try autoCommit?.validate()
+        try merging.validate()
         try build.validate()
     }
 }

@@ -1,0 +1,46 @@
+import GranaryStorage
+
+/// When and how segments are merged.
+public struct MergeOptions: Sendable, Equatable {
+    /// Whether merges start by themselves. Without that only `IndexWriter.merge(to:)` merges.
+    public var isAutomatic: Bool
+    /// Merges of 50 MB or more that run at once; at least 1. Smaller ones never wait for them.
+    public var threads: Int
+    /// Segments of about one size that are left side by side, and merged when there are more; 2...64. Fewer
+    /// make searches cheaper and writing dearer.
+    public var segmentsPerTier: Int
+    /// Segments of fewer live bytes count as this large; at least 1.
+    public var floorBytes: UInt64
+    /// No automatic merge makes a segment of more live bytes than this; at least `floorBytes`.
+    public var ceilingBytes: UInt64
+    /// The share of dead documents in the index, by bytes, above which segments are rewritten to be rid of
+    /// them, above 0 and up to 1.
+    public var largestDeletedShare: Double
+
+    /// Makes options.
+    public init(
+        isAutomatic: Bool = true, threads: Int? = nil, segmentsPerTier: Int = 8,
+        floorBytes: UInt64 = 16 << 20, ceilingBytes: UInt64 = 5 << 30, largestDeletedShare: Double = 0.2
+    ) {
+        self.isAutomatic = isAutomatic
+        self.threads = threads ?? max(1, min(4, Parallel.coreCount / 2))
+        self.segmentsPerTier = segmentsPerTier
+        self.floorBytes = floorBytes
+        self.ceilingBytes = ceilingBytes
+        self.largestDeletedShare = largestDeletedShare
+    }
+
+    /// - Throws: `invalidArgument`.
+    func validate() throws(GranaryError) {
+        let rules: [(Bool, String)] = [
+            ((1...1024).contains(threads), "1 to 1024 merges at once"),
+            ((2...64).contains(segmentsPerTier), "2 to 64 segments a tier"),
+            (floorBytes >= 1, "a floor of at least 1 byte"),
+            (ceilingBytes >= floorBytes, "a ceiling of at least the floor"),
+            (largestDeletedShare > 0 && largestDeletedShare <= 1, "a deleted share above 0 and up to 1"),
+        ]
+        if let broken = rules.first(where: { !$0.0 }) {
+            throw GranaryError(.invalidArgument, "expected \(broken.1)")
+        }
+    }
+}

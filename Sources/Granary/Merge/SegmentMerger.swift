@@ -1,0 +1,84 @@
+import GranaryStorage
+
+/// Makes one segment of several.
+enum SegmentMerger {
+    /// Writes the live documents of some segments, in order of insertion, into a new one: vectors, keys,
+    /// payloads and sequence numbers as they are, so that no score changes by a bit.
+    ///
+    /// Every byte of the inputs is compared with its checksum, and so is the output once it is written.
+    /// - Parameter inputs: their tombstones say what to leave out.
+    /// - Returns: nil when no document is live.
+    /// - Throws: `corrupt`, `checksumMismatch` naming the input; `tooLarge` when the inputs are more than 2^32
+    ///   operations apart; `diskFull`, `cancelled`. No file is left then.
+    static func merge(
+        _ inputs: [SegmentReader], _ context: BuildContext
+    ) throws(GranaryError) -> BuiltSegment? {
+        try verify(inputs.flatMap { [$0.blocks, $0.summary] }, context.progress)
+        var order = LiveOrder(inputs)
+        let total = order.count
+        if total == 0 { return nil }
+        var builder = SegmentBuilder(context)
+        var payloads = inputs.map { PayloadCursor($0.payloads) }
+        var done = 0
+        while let (number, ordinal, sequence) = order.next() {
+            if done % 1024 == 0 { try context.progress.report(.reading, UInt64(done), UInt64(total)) }
+            done += 1
+            let input = inputs[number]
+            let (components, weights) = try vector(input, ordinal)
+            guard let key = input.keys.bytes(of: ordinal) else {
+                throw input.malformed(.keys, at: Int(ordinal))
+            }
+            _ = try builder.add(
+                key: key, hash: KeyHash(key), components: components, weights: weights,
+                payload: try payloads[number].payload(ordinal), sequence: sequence)
+        }
+        guard builder.documentCount == total else {
+            throw GranaryError(
+                .corrupt, "expected each key once in segments that go together, found one twice",
+                path: inputs.first?.blocks.path)
+        }
+        let built = try builder.finish(context)
+        do throws(GranaryError) {
+            var output: [Container] = []
+            for file in [built.blocks, built.summary] {
+                output.append(
+                    try Container.open(
+                        fileSystem: context.fileSystem, directory: context.directory, record: file))
+            }
+            try verify(output, context.progress)
+        } catch {
+            for file in [built.blocks, built.summary] {
+                try? context.fileSystem.unlink("\(context.directory)/\(file.name)")
+            }
+            throw error
+        }
+        return built
+    }
+
+    private static func verify(_ files: [Container], _ progress: BuildProgress) throws(GranaryError) {
+        let total = files.reduce(0) { $0 + $1.record.length }
+        var done: UInt64 = 0
+        for file in files {
+            try file.verify { (bytes) throws(GranaryError) in
+                done += bytes
+                try progress.report(.verifying, done, total)
+            }
+        }
+    }
+
+    /// The entries of a row by component of the index.
+    private static func vector(
+        _ input: SegmentReader, _ ordinal: UInt32
+    ) throws(GranaryError) -> ([UInt32], [Float]) {
+        let entries = try input.entries(ordinal)
+        var components: [UInt32] = []
+        components.reserveCapacity(entries.components.count)
+        for local in entries.components {
+            guard let component = input.names.component(local) else {
+                throw input.malformed(.components, at: Int(local))
+            }
+            components.append(component)
+        }
+        return (components, entries.weights)
+    }
+}

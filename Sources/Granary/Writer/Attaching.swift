@@ -1,0 +1,129 @@
+import GranaryStorage
+import Synchronization
+
+/// The door for segments that others have built: in whole, all or none.
+extension WriterCore {
+    /// Adds the segments of other indexes.
+    func attach(_ paths: [String], _ cancellation: Cancellation?) throws(GranaryError) -> Int {
+        var sources: [Snapshot] = []
+        for path in paths {
+            let source = try Index.open(at: path, fileSystem: directory.fileSystem).snapshot()
+            guard source.schema.weights == schema.weights else {
+                throw GranaryError(
+                    .invalidArgument, "expected weights of \(schema.weights), found \(source.schema.weights)",
+                    path: path)
+            }
+            guard !sources.contains(where: { $0.manifest.index == source.manifest.index }) else {
+                throw GranaryError(.invalidArgument, "expected each index once", path: path)
+            }
+            sources.append(source)
+        }
+        let all = sources
+        return try lane.run { () throws(GranaryError) in
+            let readers = all.flatMap(\.segments)
+            try checkSteps(of: readers)
+            try state.withLock { (state) throws(GranaryError) in
+                try check(state)
+                try state.vocabulary.learn(readers)
+            }
+            var adopted: [FileRecord] = []
+            do throws(GranaryError) {
+                for file in readers.flatMap({ [$0.blocks, $0.summary] }) {
+                    try cancellation?.check()
+                    adopted.append(try directory.adopt(file))
+                }
+                var count = 0
+                for source in all { count += try install(source, cancellation) }
+                return count
+            } catch {
+                directory.discard(adopted)
+                throw error
+            }
+        }
+    }
+
+    /// That no component has another step here: scores would change when segments are merged (uint8).
+    private func checkSteps(of readers: [SegmentReader]) throws(GranaryError) {
+        guard schema.weights == .uint8 else { return }
+        var known = state.withLock { $0.segments.map(\.reader) }
+        for reader in readers {
+            for local in 0..<reader.facts.components {
+                guard let component = reader.names.component(local), let step = reader.step(of: component)
+                else { throw reader.malformed(.steps, at: Int(local)) }
+                for other in known {
+                    guard let mine = other.step(of: component), mine != step else { continue }
+                    throw GranaryError(
+                        .invalidArgument,
+                        "expected a step of \(mine) for component \(component), found \(step): "
+                            + "indexes of uint8 weights go together only when they share their steps",
+                        path: reader.blocks.path)
+                }
+            }
+            known.append(reader)
+        }
+    }
+
+    /// Adds the segments of one index behind all documents so far, in their own order of insertion.
+    private func install(_ source: Snapshot, _ cancellation: Cancellation?) throws(GranaryError) -> Int {
+        var keys: [(key: [UInt8], hash: KeyHash)] = []
+        for reader in source.segments {
+            for ordinal in 0..<UInt32(reader.documentCount) where reader.dead?.contains(ordinal) != true {
+                if ordinal % 4096 == 0 { try cancellation?.check() }
+                guard let key = reader.keys.bytes(of: ordinal) else {
+                    throw reader.malformed(.keys, at: Int(ordinal))
+                }
+                keys.append((key, KeyHash(key)))
+            }
+        }
+        let live = keys
+        return try state.withLock { (state) throws(GranaryError) in
+            try check(state)
+            let (end, overflow) = state.nextSequence.addingReportingOverflow(source.sequence)
+            guard !overflow, end < .max else {
+                throw GranaryError(.tooLarge, "the index has no sequence numbers left", path: directory.path)
+            }
+            var replaced = 0
+            for (key, hash) in live {
+                let wasBuffered = state.builder?.remove(hash: hash) == true
+                if state.markDead(key, hash) || wasBuffered { replaced += 1 }
+            }
+            for (reader, record) in zip(source.segments, source.manifest.segments) {
+                let first = state.nextSequence
+                var segment = LiveSegment(
+                    id: state.newID(),
+                    reader: reader.moved(to: first + record.firstSequence),
+                    files: record.files.map { source.manifest.files[Int($0)] },
+                    lastSequence: first + record.lastSequence, place: .pending)
+                if let dead = reader.dead { segment.dead = dead }
+                state.insert(segment)
+            }
+            state.nextSequence = end
+            state.counts.added += live.count
+            state.counts.replaced += replaced
+            return live.count
+        }
+    }
+
+    /// Moves committed segments into an index of their own.
+    func detach(_ names: [String], to path: String) throws(GranaryError) {
+        try lane.run { () throws(GranaryError) in
+            let segments = try state.withLock { (state) throws(GranaryError) in
+                try check(state)
+                return state.segments
+            }
+            var chosen: [LiveSegment] = []
+            for name in Set(names) {
+                let match = segments.first { $0.isCommitted && $0.name == name }
+                guard let match else {
+                    throw GranaryError(
+                        .notFound, "expected a committed segment \(name)", path: directory.path)
+                }
+                chosen.append(match)
+            }
+            guard !chosen.isEmpty else { return }
+            let snapshot = try Index.open(at: directory.path, fileSystem: directory.fileSystem).snapshot()
+            try snapshot.backup(to: path, segments: Set(names))
+            try publishNow(replacing: chosen, by: nil)
+        }
+    }
+}

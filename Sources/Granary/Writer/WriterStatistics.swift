@@ -1,0 +1,94 @@
+import GranaryStorage
+import Synchronization
+
+/// Why an operation had to wait.
+public enum StallReason: String, Sendable, Codable, CaseIterable {
+    /// The buffer was full while the last one was still being written, or another thread was committing.
+    case flush
+    /// Merges were too far behind: there were too many segments.
+    case merges
+}
+
+/// What a writer has to do and how it is doing, since it was opened.
+public struct WriterStatistics: Sendable, Codable, Equatable {
+    /// How often and how long operations waited.
+    public struct Stalls: Sendable, Codable, Equatable {
+        /// Waits.
+        public var count = 0
+        /// Their sum.
+        public var seconds = 0.0
+    }
+
+    /// A merge that runs.
+    public struct Merge: Sendable, Codable, Equatable {
+        /// Segments that become one.
+        public var segments: Int
+        /// Live documents of these.
+        public var documents: Int
+        /// Their bytes.
+        public var bytes: UInt64
+        /// Whether it waits for smaller ones or for `resumeMerges`.
+        public var isPaused: Bool
+    }
+
+    /// Documents that are in no segment yet.
+    public var bufferedDocuments: Int
+    /// Memory of these and of segments in memory, roughly.
+    public var bufferedBytes: Int
+    /// Segments that are in memory only.
+    public var memorySegments: Int
+    /// Segments in all.
+    public var segments: Int
+    /// Commits.
+    public var commits: Int
+    /// Segments written from the buffer.
+    public var flushes: Int
+    /// Bytes of these.
+    public var flushedBytes: UInt64
+    /// Bytes that merges have written.
+    public var mergedBytes: UInt64
+    /// Bytes written for each byte that was flushed; 0 before the first flush.
+    public var writeAmplification: Double
+    /// Merges that run now.
+    public var runningMerges: [Merge]
+    /// Merges that have been published.
+    public var merges: Int
+    /// Merges that have failed.
+    public var failedMerges: Int
+    /// Whether a merge waits for space on disk.
+    public var lacksSpaceForMerges: Bool
+    /// Segments that no merge touches because they are damaged.
+    public var quarantinedSegments: Int
+    /// By reason.
+    public var stalls: [StallReason: Stalls]
+    /// The last failure of a merge or an automatic commit.
+    public var lastFailure: String?
+    /// Why the writer is unusable; nil while it is usable.
+    public var poison: String?
+}
+
+extension WriterCore {
+    /// The statistics of this writer and its merges.
+    func statistics(_ merges: MergeScheduler) -> WriterStatistics {
+        let counts = measures.counts
+        let merging = merges.state.withLock { $0 }
+        let poison = directory.poison
+        return state.withLock { state in
+            WriterStatistics(
+                bufferedDocuments: state.bufferedCount(), bufferedBytes: state.memoryBytes(),
+                memorySegments: state.segments.count { $0.place == .memory },
+                segments: state.segments.count, commits: counts.commits, flushes: counts.flushes,
+                flushedBytes: counts.flushedBytes, mergedBytes: counts.mergedBytes,
+                writeAmplification: counts.flushedBytes == 0
+                    ? 0 : Double(counts.flushedBytes + counts.mergedBytes) / Double(counts.flushedBytes),
+                runningMerges: merging.running.map {
+                    WriterStatistics.Merge(
+                        segments: $0.ids.count, documents: $0.documents, bytes: $0.bytes,
+                        isPaused: $0.control.isPaused)
+                }, merges: merging.done, failedMerges: merging.failed,
+                lacksSpaceForMerges: merging.lacksSpace, quarantinedSegments: merging.quarantined.count,
+                stalls: counts.stalls, lastFailure: (counts.lastFailure ?? merging.lastFailure)?.description,
+                poison: poison?.description)
+        }
+    }
+}
