@@ -136,11 +136,24 @@ struct MergePolicy: Sendable {
         return sorted.prefix(segments.count - count + 1).map(\.id)
     }
 
-    /// A merge that does no more than lessen the number of segments, for an index that is at rest; nil when
-    /// there are few.
-    func idle(_ segments: [MergeCandidate], busy: Set<UInt64>) -> [UInt64]? {
-        let free = segments.filter { !busy.contains($0.id) && $0.liveBytes <= options.ceilingBytes / 2 }
-        guard free.count > max(2, options.segmentsPerTier / 4) else { return nil }
-        return forced(free, to: max(1, options.segmentsPerTier / 4))
+    /// The share of the live bytes that may lie outside the largest segment of an index at rest.
+    private static let largestTail = 0.1
+
+    /// A merge for an index at rest, whose searches are to be as cheap as those of a fresh build: of
+    /// everything when more than a tenth lies outside the largest segment, else of what lies outside; nil
+    /// when nothing is to be gained. A tenth at least has been written since the last of them, so that they
+    /// cost no more than ten times that.
+    func atRest(_ segments: [MergeCandidate], busy: Set<UInt64>) -> [UInt64]? {
+        let free = segments.filter { !busy.contains($0.id) }.sorted {
+            ($0.liveBytes, $1.id) > ($1.liveBytes, $0.id)
+        }
+        let total = free.reduce(0) { $0 + $1.liveBytes }
+        guard free.count > 1, let largest = free.first else { return nil }
+        let tail = free.dropFirst()
+        let tailBytes = total - largest.liveBytes
+        if total <= options.ceilingBytes, Double(tailBytes) > Self.largestTail * Double(total) {
+            return free.map(\.id)
+        }
+        return tail.count > 1 && tailBytes <= options.ceilingBytes ? tail.map(\.id) : nil
     }
 }

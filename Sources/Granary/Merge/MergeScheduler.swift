@@ -88,7 +88,7 @@ final class MergeScheduler: Sendable {
         queue.asyncAfter(deadline: .now() + .seconds(Self.lookSeconds)) { [weak self] in
             guard let self, !self.state.withLock({ $0.isShutDown }) else { return }
             self.startDue()
-            self.mergeIfIdle(seconds: Self.restSeconds)
+            self.mergeAtRest(seconds: Self.restSeconds)
             self.look(queue)
         }
     }
@@ -195,17 +195,21 @@ final class MergeScheduler: Sendable {
         if [.writerPoisoned, .commitUncertain].contains(error.code) { state.isShutDown = true }
     }
 
-    /// Merges once more than the tiers ask for when nothing has changed for `seconds`.
-    func mergeIfIdle(seconds: UInt64) {
+    /// Merges more than the tiers ask for when nothing has changed for `seconds`.
+    ///
+    /// - Returns: whether a merge has been started.
+    @discardableResult
+    func mergeAtRest(seconds: UInt64) -> Bool {
         let now = host.now()
         let free = try? host.freeBytes()
-        state.withLock { state in
+        return state.withLock { state in
             guard policy.options.isAutomatic, !state.isPaused, !state.isShutDown, !state.isManual,
                 state.running.isEmpty, now >= state.lastChange + seconds * 1_000_000_000
-            else { return }
+            else { return false }
             let segments = host.mergeCandidates()
-            guard let ids = policy.idle(segments, busy: state.quarantined) else { return }
+            guard let ids = policy.atRest(segments, busy: state.quarantined) else { return false }
             start(ids, segments, free: free, now: now, &state)
+            return !state.running.isEmpty
         }
     }
 
@@ -291,10 +295,11 @@ final class MergeScheduler: Sendable {
         startDue()
     }
 
-    /// Waits until no merge runs and none is due. Does not wait for merges that are paused.
+    /// Waits until no merge runs and none is due, not even for an index at rest. Does not wait for merges
+    /// that are paused.
     func waitUntilIdle() throws(GranaryError) {
         while true {
-            startDue()
+            if !startDue() { mergeAtRest(seconds: 0) }
             let (signal, error) = state.withLock { state -> (DispatchSemaphore?, GranaryError?) in
                 if state.isShutDown { return (nil, state.lastFailure) }
                 if state.running.isEmpty || state.isPaused { return (nil, nil) }

@@ -140,7 +140,8 @@ public final class IndexWriter: Sendable {
     /// Lets merges go on.
     public func resumeMerges() { merges.resume() }
 
-    /// Waits until no merge runs and none is due.
+    /// Waits until no merge runs and none is due. Whoever waits leaves the index at rest: what would be merged
+    /// after a minute without changes is merged now.
     ///
     /// - Throws: `writerPoisoned`.
     public func waitForMerges() throws(GranaryError) { try merges.waitUntilIdle() }

@@ -3,11 +3,11 @@ import Granary
 import Synchronization
 
 /// What can be measured of an index that lives.
-struct UpdateMeasures {
+struct UpdateMeasures: Sendable {
     typealias Figures = [(String, String)]
 
     let name: String
-    let run: (UpdateWorkload, UpdatesCommand) throws -> Figures
+    let run: @Sendable (UpdateWorkload, UpdatesCommand) throws -> Figures
 
     static let all = [
         UpdateMeasures(name: "aging", run: aging), UpdateMeasures(name: "sustained", run: sustained),
