@@ -4,9 +4,9 @@ extension Index {
     /// Finds out what is wrong with an index and what could be kept of it. Changes nothing.
     ///
     /// Takes the lock meanwhile. Complexity: reads everything once.
-    /// - Throws: `locked`, `notFound`, `notAnIndex`, `cancelled`; when no manifest is sound, what is wrong with
-    ///   the newest; `unsupportedVersion` for what a newer version wrote, and errors of reading: what cannot be
-    ///   judged is not given up.
+    /// - Throws: `locked`, `notFound`, `notAnIndex`, `cancelled`; when no manifest is sound, what is wrong
+    ///   with the newest; `unsupportedVersion` for what a newer version wrote, and errors of reading: what
+    ///   cannot be judged is not given up.
     public static func repairPlan(
         at path: String, fileSystem: any FileSystem = PosixFileSystem(),
         progress: (@Sendable (WorkProgress) -> Void)? = nil, cancellation: Cancellation? = nil

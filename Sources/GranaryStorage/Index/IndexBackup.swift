@@ -31,9 +31,9 @@ public struct IndexBackup {
 
     /// Makes the index.
     ///
-    /// - Throws: `alreadyExists` naming what is in the directory, `locked` while another makes an index there,
-    ///   what is wrong with a file that is copied, errors of writing, what `progress` throws. What was made is
-    ///   removed.
+    /// - Throws: `alreadyExists` naming what is in the directory, `locked` while another makes an index
+    ///   there, what is wrong with a file that is copied, errors of writing, what `progress` throws. What was
+    ///   made is removed.
     public func run(_ progress: Progress = { _, _ in }) throws(GranaryError) {
         let byID = Dictionary(files.map { ($0.record.id, $0) }) { first, _ in first }
         var sources: [Container] = []
@@ -55,7 +55,8 @@ public struct IndexBackup {
             throw error
         }
         defer {
-            // The directory of a backup is nobody's; whoever waits for a lock that goes sees that it has gone.
+            // The directory of a backup is nobody's; whoever waits for a lock that goes sees that it has
+            // gone.
             try? fileSystem.unlink(lockPath)
             lock.release()
         }
