@@ -72,3 +72,14 @@ uint32_t granary_crc32c(uint32_t crc, const void *bytes, size_t length, int leve
     (void)level;
     return ~crc_table(~crc, bytes, length);
 }
+
+size_t granary_zeros(const void *bytes, size_t length) {
+    const uint8_t *p = bytes;
+    size_t at = 0;
+    for (uint64_t word; length - at >= 8; at += 8) {
+        memcpy(&word, p + at, 8);
+        if (word) break;
+    }
+    while (at < length && !p[at]) at++;
+    return at;
+}

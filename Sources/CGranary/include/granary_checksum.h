@@ -11,6 +11,9 @@ uint32_t granary_crc32c(uint32_t crc, const void *bytes, size_t length, int leve
 /// The best level of this processor.
 int granary_crc32c_best_level(void);
 
+/// How many bytes are zero before the first that is not.
+size_t granary_zeros(const void *bytes, size_t length);
+
 /// BLAKE2s with a digest of 16 bytes and no key (RFC 7693).
 typedef struct {
     uint32_t h[8];

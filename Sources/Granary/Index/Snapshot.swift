@@ -15,6 +15,8 @@ public final class Snapshot: Sendable {
     /// The segments' positions, the largest first.
     private let searchOrder: [Int]
     let manifest: Manifest
+    /// Where its files are.
+    let fileSystem: any FileSystem
     let scratch = ScratchPool()
 
     /// A committed generation; segments that `known` has open are shared.
@@ -31,7 +33,8 @@ public final class Snapshot: Sendable {
             }
         }
         self.init(
-            manifest: manifest, sequence: manifest.nextSequence, schema: schema, segments: segments)
+            manifest: manifest, sequence: manifest.nextSequence, schema: schema, segments: segments,
+            fileSystem: fileSystem)
     }
 
     /// A state of a writer.
@@ -39,12 +42,16 @@ public final class Snapshot: Sendable {
     /// - Parameters:
     ///   - manifest: the last generation.
     ///   - segments: those of the state, which may be in no manifest.
-    init(manifest: Manifest, sequence: UInt64, schema: Schema, segments: [SegmentReader]) {
+    init(
+        manifest: Manifest, sequence: UInt64, schema: Schema, segments: [SegmentReader],
+        fileSystem: any FileSystem
+    ) {
         generation = manifest.generation
         userData = manifest.userData
         self.sequence = sequence
         self.schema = schema
         self.manifest = manifest
+        self.fileSystem = fileSystem
         self.segments = segments
         searchOrder = segments.indices.sorted {
             (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0)

@@ -20,6 +20,8 @@ public struct WorkProgress: Sendable {
         case committing
         /// Checksums are compared; the unit is bytes.
         case verifying
+        /// Files are linked or copied; the unit is bytes.
+        case copying
     }
 
     /// What is being done.

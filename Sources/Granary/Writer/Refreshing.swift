@@ -18,6 +18,7 @@ extension WriterCore {
             return segment.reader(dead: part.dead)
         }
         return Snapshot(
-            manifest: directory.manifest, sequence: cut.sequence, schema: schema, segments: readers)
+            manifest: directory.manifest, sequence: cut.sequence, schema: schema, segments: readers,
+            fileSystem: directory.fileSystem)
     }
 }

@@ -8,9 +8,8 @@ public struct ByteWriter: Sendable {
 
     /// Adds a number.
     public mutating func append<Value: FixedWidthInteger>(_ value: Value) {
-        for byte in 0..<Value.bitWidth / 8 {
-            bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * byte)))
-        }
+        // SAFETY: an integer's bytes are all initialised; they are copied during the call.
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
     /// Adds bytes.

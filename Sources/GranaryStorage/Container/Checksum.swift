@@ -15,6 +15,12 @@ public enum Checksum {
     /// The best level of this processor.
     public static let bestLevel = granary_crc32c_best_level()
 
+    /// How many bytes are zero before the first that is not.
+    static func leadingZeros(_ bytes: RawSpan) -> Int {
+        // SAFETY: the kernel reads exactly the bytes of the span.
+        unsafe bytes.withUnsafeBytes { unsafe granary_zeros($0.baseAddress, $0.count) }
+    }
+
     /// BLAKE2s of 16 bytes (RFC 7693) of the parts, one after the other.
     public static func blake2s128(_ parts: [UInt8]...) -> Identifier128 {
         var state = granary_blake2s()

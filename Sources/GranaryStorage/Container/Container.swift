@@ -121,16 +121,11 @@ public final class Container: Sendable {
     private func expectZeros(_ range: Range<UInt64>) throws(GranaryError) {
         let mapping = mapping
         let bytes = mapping.bytes.extracting(Int(range.lowerBound)..<Int(range.upperBound))
-        var reader = ByteReader(bytes, path: path)
-        while reader.remaining > 0 {
-            let offset = range.lowerBound + UInt64(reader.position)
-            let word =
-                reader.remaining < 8 ? UInt64(try reader.next(UInt8.self)) : try reader.next(UInt64.self)
-            guard word == 0 else {
-                throw GranaryError(
-                    .corrupt, "expected zeros between sections", path: path,
-                    byteOffset: offset + UInt64(word.trailingZeroBitCount / 8))
-            }
+        let zeros = Checksum.leadingZeros(bytes)
+        guard zeros == bytes.byteCount else {
+            throw GranaryError(
+                .corrupt, "expected zeros between sections", path: path,
+                byteOffset: range.lowerBound + UInt64(zeros))
         }
     }
 }

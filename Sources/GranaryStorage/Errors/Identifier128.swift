@@ -26,14 +26,18 @@ public struct Identifier128: Hashable, Sendable, CustomStringConvertible {
 
     /// The identifier of 16 bytes.
     init(bytes: [UInt8]) {
-        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
-        self.init(high: number(bytes.prefix(8)), low: number(bytes.dropFirst(8).prefix(8)))
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        for position in 0..<min(8, bytes.count) { high = high << 8 | UInt64(bytes[position]) }
+        for position in 8..<max(8, min(16, bytes.count)) { low = low << 8 | UInt64(bytes[position]) }
+        self.init(high: high, low: low)
     }
 
     /// The 16 bytes as they stand in files.
     public var bytes: [UInt8] {
-        [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half &>> UInt64(56 - 8 * $0)) }
-        }
+        var writer = ByteWriter()
+        writer.append(high.byteSwapped)
+        writer.append(low.byteSwapped)
+        return writer.bytes
     }
 
     /// 32 lower-case hexadecimal digits.

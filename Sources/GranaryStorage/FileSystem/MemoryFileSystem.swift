@@ -70,7 +70,7 @@ public final class MemoryFileSystem: FileSystem {
         let storage = MemoryStorage()
         try state.withLock { state throws(GranaryError) in
             try Self.expectFree(path, in: state)
-            state.nodes[PathName.normal(path)] = .file(storage)
+            state.nodes[Self.key(path, in: state)] = .file(storage)
         }
         return MemoryFile(path, storage)
     }
@@ -83,8 +83,8 @@ public final class MemoryFileSystem: FileSystem {
         try state.withLock { state throws(GranaryError) in
             let storage = try Self.file(path, in: state)
             try Self.expectFree(target, in: state)
-            state.nodes[PathName.normal(target)] = .file(storage)
-            state.nodes[PathName.normal(path)] = nil
+            state.nodes[Self.key(target, in: state)] = .file(storage)
+            state.nodes[Self.key(path, in: state)] = nil
         }
     }
 
@@ -92,21 +92,21 @@ public final class MemoryFileSystem: FileSystem {
         try state.withLock { state throws(GranaryError) in
             let storage = try Self.file(path, in: state)
             try Self.expectFree(target, in: state)
-            state.nodes[PathName.normal(target)] = .file(storage)
+            state.nodes[Self.key(target, in: state)] = .file(storage)
         }
     }
 
     public func unlink(_ path: String) throws(GranaryError) {
         try state.withLock { state throws(GranaryError) in
             _ = try Self.file(path, in: state)
-            state.nodes[PathName.normal(path)] = nil
+            state.nodes[Self.key(path, in: state)] = nil
         }
     }
 
     public func createDirectory(_ path: String) throws(GranaryError) {
         try state.withLock { state throws(GranaryError) in
             try Self.expectFree(path, in: state)
-            state.nodes[PathName.normal(path)] = .directory(MemoryStorage())
+            state.nodes[Self.key(path, in: state)] = .directory(MemoryStorage())
         }
     }
 
@@ -115,7 +115,7 @@ public final class MemoryFileSystem: FileSystem {
             guard try Self.names(in: path, state).isEmpty else {
                 throw GranaryError(.alreadyExists, "expected an empty directory", path: path)
             }
-            state.nodes[PathName.normal(path)] = nil
+            state.nodes[Self.key(path, in: state)] = nil
         }
     }
 
@@ -124,7 +124,7 @@ public final class MemoryFileSystem: FileSystem {
     }
 
     public func status(_ path: String) throws(GranaryError) -> FileStatus? {
-        switch state.withLock({ $0.nodes[PathName.normal(path)] }) {
+        switch state.withLock({ $0.nodes[Self.key(path, in: $0)] }) {
         case .file(let file):
             FileStatus(kind: .file, length: UInt64(file.bytes.count), identity: file.identity)
         case .directory(let directory): FileStatus(kind: .directory, length: 0, identity: directory.identity)
@@ -140,7 +140,7 @@ public final class MemoryFileSystem: FileSystem {
 
     public func lock(_ path: String, stamp: String) throws(GranaryError) -> any FileLock {
         let identity = try state.withLock { state throws(GranaryError) in
-            let name = PathName.normal(path)
+            let name = Self.key(path, in: state)
             if state.nodes[name] == nil {
                 try Self.expectFree(path, in: state)
                 state.nodes[name] = .file(MemoryStorage())
@@ -163,9 +163,15 @@ public final class MemoryFileSystem: FileSystem {
 
     public func now() -> UInt64 { SystemCalls.now() }
 
+    /// What a path stands under.
+    private static func key(_ path: String, in state: borrowing State) -> String {
+        // Only normal paths are keys.
+        state.nodes[path] != nil ? path : PathName.normal(path)
+    }
+
     private static func file(_ path: String, in state: borrowing State) throws(GranaryError) -> MemoryStorage
     {
-        switch state.nodes[PathName.normal(path)] {
+        switch state.nodes[key(path, in: state)] {
         case .file(let file): return file
         case .directory:
             throw GranaryError(.wrongFile, "expected a regular file, found a directory", path: path)
@@ -175,7 +181,7 @@ public final class MemoryFileSystem: FileSystem {
 
     /// That a name is free, in a directory that exists.
     private static func expectFree(_ path: String, in state: borrowing State) throws(GranaryError) {
-        let name = PathName.normal(path)
+        let name = key(path, in: state)
         guard case .directory? = state.nodes[PathName.parent(name)] else {
             throw GranaryError(.notFound, "expected a directory to hold \(PathName.name(path))", path: path)
         }
@@ -186,14 +192,17 @@ public final class MemoryFileSystem: FileSystem {
 
     private static func names(in directory: String, _ state: borrowing State) throws(GranaryError) -> [String]
     {
-        let name = PathName.normal(directory)
+        let name = key(directory, in: state)
         guard case .directory? = state.nodes[name] else {
             throw GranaryError(.notFound, "expected a directory", path: directory)
         }
-        return state.nodes.keys.filter { $0 != name && $0 != "." && PathName.parent($0) == name }.map(
-            PathName.name
-        )
-        .sorted()
+        let prefix = name == "." ? "" : name == "/" ? "/" : name + "/"
+        var names: [String] = []
+        for path in state.nodes.keys where path.hasPrefix(prefix) && path != name && path != "." {
+            let rest = path.utf8.dropFirst(prefix.utf8.count)
+            if !rest.contains(UInt8(ascii: "/")) { names.append(String(Substring(rest))) }
+        }
+        return names.sorted()
     }
 
     fileprivate func unlock(_ identity: FileStatus.Identity) {

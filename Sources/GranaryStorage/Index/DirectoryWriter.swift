@@ -94,7 +94,7 @@ public final class DirectoryWriter: Sendable {
         none.generation = 0
         let lock: any FileLock
         do throws(GranaryError) {
-            lock = try takeLock(fileSystem, path)
+            lock = try Self.lock(fileSystem: fileSystem, path: path)
         } catch {
             // Whoever holds the lock will keep it; of an unlocked one nothing is to be left.
             if isNew, error.code != .locked { try? fileSystem.unlink("\(path)/\(lockName)") }
@@ -145,16 +145,12 @@ public final class DirectoryWriter: Sendable {
     ) throws(GranaryError) -> DirectoryWriter {
         // Before the lock, whose file must not be made in a directory that is none of ours.
         _ = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
-        let lock = try takeLock(fileSystem, path)
+        let lock = try lock(fileSystem: fileSystem, path: path)
         do throws(GranaryError) {
             // The manifest that is read next may have been renamed by a process that died before it synced.
             try fileSystem.syncDirectory(path)
             let (manifest, hash) = try IndexDirectory.latest(fileSystem: fileSystem, path: path)
-            guard manifest.readOnlyCompatibleFlags == 0 else {
-                throw GranaryError(
-                    .unsupported, "the index uses features that this version can read but not write",
-                    path: path)
-            }
+            try manifest.checkWritable(path)
             for file in manifest.files {
                 _ = try Container.open(fileSystem: fileSystem, directory: path, record: file)
             }
@@ -173,6 +169,30 @@ public final class DirectoryWriter: Sendable {
             if isPreviousKnown { try writer.removeLeftovers() }
             writer.reserve.restore()
             return writer
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    /// Takes an index for writing whose newest manifest or whose files are damaged: nothing is checked, and
+    /// nothing removed.
+    ///
+    /// - Parameters:
+    ///   - generation: the one to go on from, whose manifest is sound.
+    ///   - newest: the largest number of a manifest, sound or not. The next generation follows it.
+    package static func openForRepair(
+        fileSystem: any FileSystem, path: String, generation: UInt64, newest: UInt64
+    ) throws(GranaryError) -> DirectoryWriter {
+        let lock = try lock(fileSystem: fileSystem, path: path)
+        do throws(GranaryError) {
+            try fileSystem.syncDirectory(path)
+            var (manifest, hash) = try IndexDirectory.read(generation, fileSystem: fileSystem, path: path)
+            try manifest.checkWritable(path)
+            manifest.generation = newest
+            return DirectoryWriter(
+                path: path, fileSystem: fileSystem, lock: lock, reserveBytes: 0, manifest: manifest,
+                hash: hash, previous: nil)
         } catch {
             lock.release()
             throw error
@@ -227,9 +247,20 @@ public final class DirectoryWriter: Sendable {
         }
     }
 
-    private static func takeLock(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError)
-        -> any FileLock
-    {
+    /// Takes the lock of an index.
+    ///
+    /// - Throws: `locked`, naming the holder.
+    package static func lock(fileSystem: any FileSystem, path: String) throws(GranaryError) -> any FileLock {
         try fileSystem.lock("\(path)/\(lockName)", stamp: SystemCalls.processStamp())
+    }
+}
+
+extension Manifest {
+    /// - Throws: `unsupported` for an index that this version can read but not write.
+    fileprivate func checkWritable(_ path: String) throws(GranaryError) {
+        guard readOnlyCompatibleFlags == 0 else {
+            throw GranaryError(
+                .unsupported, "the index uses features that this version can read but not write", path: path)
+        }
     }
 }

@@ -50,30 +50,24 @@ package struct CrashCheck: Sendable {
         return nil
     }
 
-    /// Takes the index for writing and commits twice; nothing but what the last two generations have may be
-    /// left.
+    /// Takes the index for writing and commits; nothing but what the last two generations have may be left.
     private func goOn(_ fileSystem: MemoryFileSystem, _ manifest: Manifest) throws(GranaryError) {
-        var writer = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
+        let writer = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
         guard writer.manifest == manifest else {
             throw GranaryError(.corrupt, "the writer opened generation \(writer.manifest.generation)")
         }
-        for step in 1...2 {
-            let next = try SampleIndex.commit(writer)
-            guard next.generation == manifest.generation + UInt64(step) else {
-                throw GranaryError(
-                    .corrupt, "committed generation \(next.generation) after \(manifest.generation)")
-            }
-            writer.close()
-            guard try SampleIndex.verified(fileSystem, path) == next else {
-                throw GranaryError(
-                    .corrupt, "generation \(next.generation) is not what was committed after the crash")
-            }
-            writer = try DirectoryWriter.open(fileSystem: fileSystem, path: path)
+        let next = try SampleIndex.commit(writer)
+        guard next.generation == manifest.generation + 1 else {
+            throw GranaryError(
+                .corrupt, "committed generation \(next.generation) after \(manifest.generation)")
         }
-        let previous = try IndexDirectory.manifest(
-            writer.manifest.generation - 1, fileSystem: fileSystem, path: path)
-        var expected = Set((writer.manifest.files + previous.files).map(\.name))
-        expected.formUnion([previous, writer.manifest].map { Manifest.fileName($0.generation) })
+        writer.close()
+        guard try SampleIndex.verified(fileSystem, path) == next else {
+            throw GranaryError(
+                .corrupt, "generation \(next.generation) is not what was committed after the crash")
+        }
+        var expected = Set((manifest.files + next.files).map(\.name))
+        expected.formUnion([manifest, next].map { Manifest.fileName($0.generation) })
         expected.formUnion(["LOCK"])
         let names = Set(try fileSystem.list(path)).subtracting(foreign)
         guard names == expected else {
@@ -83,7 +77,6 @@ package struct CrashCheck: Sendable {
                     + "missing \(expected.subtracting(names).sorted())"
             )
         }
-        writer.close()
     }
 
     private func creationViolation(_ fileSystem: MemoryFileSystem) -> String? {

@@ -53,6 +53,17 @@ public enum SampleIndex {
         }
     }
 
+    /// The files of a generation, open.
+    public static func containers(
+        _ fileSystem: any FileSystem, _ path: String, _ manifest: Manifest
+    ) throws(GranaryError) -> [Container] {
+        var files: [Container] = []
+        for record in manifest.files {
+            files.append(try Container.open(fileSystem: fileSystem, directory: path, record: record))
+        }
+        return files
+    }
+
     /// The newest generation, after every file of it has been verified in full.
     @discardableResult
     public static func verified(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> Manifest
