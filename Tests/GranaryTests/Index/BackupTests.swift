@@ -89,4 +89,17 @@ import Testing
         #expect(writer.durableSequence < 2000)
         try test.index.snapshot().verify(.full)
     }
+
+    @Test func aRefreshedSnapshotOfTheLastCommitCanBeBackedUp() throws {
+        let writer = try test.index.writer(.small())
+        // Tombstones that this writer has written, and so has never read.
+        for document in collection.documents[5..<9] { try writer.delete(id: document.id) }
+        _ = try writer.commit()
+        let snapshot: Snapshot = try writer.refresh()
+        try snapshot.backup(to: "refreshed")
+        let found = try documents(backup("refreshed"))
+        #expect(found == (try documents(test.index.snapshot())))
+        #expect(found.map(\.id) == collection.documents[9...].map(\.id))
+        try backup("refreshed").verify(.full)
+    }
 }

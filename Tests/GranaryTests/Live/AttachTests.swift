@@ -118,4 +118,23 @@ import Testing
         #expect(try writer.commit().documents == 3)
         #expect(try ids(mine.snapshot()) == [3, 4, 1])
     }
+
+    @Test func aDetachThatCannotBePublishedLeavesNothing() throws {
+        let disk = TestFileSystem()
+        let mine = try index("a", disk, [try document(1), try document(2)])
+        let writer = try mine.writer(.small())
+        let segment = try #require(try mine.snapshot().statistics().segments.first)
+        let names = try disk.list("a")
+        // Room for the manifest of the new index, and not for that of this one.
+        let before = disk.writtenBytes
+        try mine.snapshot().backup(to: "c")
+        disk.limitWrites(to: disk.writtenBytes - before)
+        #expect(errorCode { try writer.detach([segment.id], to: "b") } == .diskFull)
+        #expect(try disk.status("b") == nil)
+        #expect(try disk.list("a") == names)
+        disk.limitWrites(to: nil)
+        try writer.detach([segment.id], to: "b")
+        #expect(try ids(mine.snapshot()) == [])
+        #expect(try ids(Index.open(at: "b", fileSystem: disk).snapshot()) == [1, 2])
+    }
 }

@@ -119,10 +119,10 @@ struct ModelDocuments: Sendable {
     ) throws(GranaryError) -> SparseVector {
         switch names {
         case .numbers, .constants:
-            // Far apart, so that a component is not its own position.
+            // Far apart, so that a component is not its own position; the last ones are too large for tables.
             let sorted = pairs.sorted { $0.key < $1.key }
-            return try SparseVector(
-                components: sorted.map { UInt32($0.key) * 1_000_003 }, weights: sorted.map(\.value))
+            let components = sorted.map { $0.key < 9 ? UInt32($0.key) * 13 : UInt32($0.key) * 300_000_007 }
+            return try SparseVector(components: components, weights: sorted.map(\.value))
         case .tokens, .vocabulary: return try SparseVector(tokens: pairs.map { ("word\($0.key)", $0.value) })
         }
     }
