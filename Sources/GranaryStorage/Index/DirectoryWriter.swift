@@ -227,11 +227,14 @@ public final class DirectoryWriter: Sendable {
     public func destroy() {
         defer { close() }
         guard lock.isStillHeld(), let names = try? fileSystem.list(path) else { return }
-        for name in names where Manifest.generation(ofFileName: name) != nil {
-            try? fileSystem.unlink("\(path)/\(name)")
+        let manifests = names.filter { Manifest.generation(ofFileName: $0) != nil }.sorted()
+        // The newest goes last: no older generation must come to light behind it. One whose removal is not
+        // durable may come back, and with it the need for its data files.
+        var isGone = true
+        for part in [manifests.dropLast(), manifests.suffix(1)] where !part.isEmpty {
+            for name in part { try? fileSystem.unlink("\(path)/\(name)") }
+            isGone = (try? fileSystem.syncDirectory(path)) != nil && isGone
         }
-        // A manifest whose removal is not durable may come back, and with it the need for its data files.
-        let isGone = (try? fileSystem.syncDirectory(path)) != nil
         for name in names where Self.isDisposable(name) && (isGone || name.hasSuffix(".tmp")) {
             try? fileSystem.unlink("\(path)/\(name)")
         }
