@@ -71,8 +71,9 @@ final class CrashWorkload {
     func destroy() throws {
         recording.note(CrashCheck.removal, 1)
         try open_.destroy()
-        recording.note(CrashCheck.removal, 2)
         writer = nil
+        if isThere { throw GranaryError(.io, "the index is still there", path: path) }
+        recording.note(CrashCheck.removal, 2)
     }
 
     private func acknowledge(_ manifest: Manifest) {
@@ -280,14 +281,33 @@ final class CrashWorkload {
         recording.note(target, 1)
     }
 
+    /// What the index that `makeSource` has made holds.
+    func source() throws -> Manifest {
+        try #require(siblings.first { $0.path == "/s" }).manifest
+    }
+
+    /// Nothing is expected of other indexes any more.
+    func forgetSiblings() { siblings = [] }
+
     // MARK: Images
+
+    private var check: CrashCheck {
+        CrashCheck(path: path, generations: generations, foreign: foreign, siblings: siblings)
+    }
+
+    /// What is wrong with what processes see now.
+    func violation() -> String? { check.violation(of: recording.present) }
+
+    /// Whether there is an index.
+    var isThere: Bool {
+        (try? IndexDirectory.latestManifest(fileSystem: recording, path: path)) != nil
+    }
 
     /// What is wrong with the images of this workload, and how many there were.
     func violations(
         _ options: CrashImageOptions = CrashImageOptions(), limit: Int = 3, nested: Int = 0
     ) -> (found: [String], images: Int) {
-        let check = CrashCheck(
-            path: path, generations: generations, foreign: foreign, siblings: siblings)
+        let check = check
         struct Enough: Error {}
         var (found, images, sample) = ([String](), 0, [CrashImage]())
         var generator = SeededGenerator(seed: options.seed)
