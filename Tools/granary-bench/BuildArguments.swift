@@ -11,6 +11,7 @@ struct BuildArguments: ParsableArguments {
     @Option(help: "The share of the maximum in a summary.") var blend: Double?
     @Option(help: "The share of a summary's mass that is kept.") var energy: Double?
     @Option(help: "Queries of the calibration.") var calibration: Int?
+    @Option(help: "Smaller segments are searched exactly.") var exactBelow: Int?
 
     var options: BuildOptions {
         var options = BuildOptions()
@@ -22,6 +23,7 @@ struct BuildArguments: ParsableArguments {
         options.summaryBlend = blend ?? options.summaryBlend
         options.summaryEnergy = energy ?? options.summaryEnergy
         options.calibrationQueries = calibration ?? options.calibrationQueries
+        options.exactBelow = exactBelow ?? options.exactBelow
         return options
     }
 }

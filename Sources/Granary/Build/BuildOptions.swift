@@ -31,6 +31,9 @@ public struct BuildOptions: Sendable, Equatable {
     /// Documents used as queries to calibrate recall, fewer (down to 64) in segments of over 500,000
     /// documents; 0 leaves the defaults.
     public var calibrationQueries: Int
+    /// Segments of fewer documents are not calibrated: they are searched with the settings of the largest
+    /// segment that is.
+    public var calibrateFrom: Int
     /// Seed of every random choice: the same input, options and seed give the same bytes.
     public var seed: UInt64
 
@@ -40,7 +43,7 @@ public struct BuildOptions: Sendable, Equatable {
         centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
         summaryBlend: Double = 0.5, summaryEnergy: Double = 0.4, exactBelow: Int = 1000,
-        calibrationQueries: Int = 256,
+        calibrationQueries: Int = 256, calibrateFrom: Int = 20_000,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {
         self.postingsPerDocument = postingsPerDocument
@@ -55,6 +58,7 @@ public struct BuildOptions: Sendable, Equatable {
         self.summaryEnergy = summaryEnergy
         self.exactBelow = exactBelow
         self.calibrationQueries = calibrationQueries
+        self.calibrateFrom = calibrateFrom
         self.seed = seed
     }
 
@@ -72,6 +76,7 @@ public struct BuildOptions: Sendable, Equatable {
             (summaryEnergy > 0 && summaryEnergy <= 1, "summaryEnergy above 0 and up to 1"),
             (exactBelow >= 0, "exactBelow of at least 0"),
             ((0...100_000).contains(calibrationQueries), "calibrationQueries in 0...100000"),
+            (calibrateFrom >= 0, "calibrateFrom of at least 0"),
         ]
         if let broken = rules.first(where: { !$0.0 }) {
             throw GranaryError(.invalidArgument, "expected \(broken.1)")

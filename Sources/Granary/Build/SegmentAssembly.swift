@@ -202,7 +202,9 @@ struct SegmentAssembly {
     }
 
     private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
-        guard !blockSizes.isEmpty, context.options.calibrationQueries > 0 else { return }
+        guard !blockSizes.isEmpty, context.options.calibrationQueries > 0,
+            rows.count >= context.options.calibrateFrom
+        else { return }
         let written = try Container.open(
             fileSystem: context.fileSystem, directory: context.directory, record: blocks
         )

@@ -13,6 +13,8 @@ struct Calibration: Sendable {
 
     /// By ascending recall.
     private(set) var rows: [Row]
+    /// Whether the segment has measured them itself.
+    let isMeasured: Bool
 
     /// Used where nothing has been measured.
     static let defaults: [Row] = [
@@ -26,6 +28,7 @@ struct Calibration: Sendable {
     ///
     /// - Throws: `corrupt` for values out of range or out of order.
     init(_ section: Section?, path: String) throws(GranaryError) {
+        isMeasured = section != nil
         guard let section else {
             rows = Self.defaults
             return
@@ -54,7 +57,10 @@ struct Calibration: Sendable {
         }
     }
 
-    init(rows: [Row]) { self.rows = rows }
+    init(rows: [Row]) {
+        self.rows = rows
+        isMeasured = true
+    }
 
     var encoded: [UInt8] {
         var writer = ByteWriter()

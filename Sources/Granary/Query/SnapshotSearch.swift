@@ -45,8 +45,11 @@ struct SnapshotSearch {
         let readers = segments.span
         var (top, isExhaustive) = (TopK(k), true)
         var isExact = query.accuracy == .exact
+        let shared = order.first { segments[$0].calibration.isMeasured }
         for number in order {
-            let chosen = settings(readers[number].calibration)
+            // Small segments measure nothing, and are searched like the largest that does.
+            let isOwn = readers[number].calibration.isMeasured
+            let chosen = settings(readers[isOwn ? number : shared ?? number].calibration)
             if chosen == nil, !readers[number].isExactOnly { isExact = true }
             try search(
                 readers[number], number, k, chosen ?? SearchSettings(), &top, &isExhaustive, &scratch,

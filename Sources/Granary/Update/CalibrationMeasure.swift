@@ -79,27 +79,31 @@ extension Calibration {
         // Each query is searched exactly for its truth: 200 million rows in all are enough and bound the
         // time.
         let wanted = min(options.calibrationQueries, max(64, 200_000_000 / max(1, segment.documentCount)))
-        var generator = SeededGenerator(seed: options.seed)
+        // The documents with the smallest hashes of keys: a sample at random that is the same however the
+        // documents came together, so that a merged segment gets the settings of one built at once.
+        let hashes = Kernels.longs(segment.keys.hashes.bytes)
+        let ordinals = Kernels.words(segment.keys.ordinals.bytes)
         var samples: [Sample] = []
         var tries = 0
-        while samples.count < wanted, tries < 4 * wanted {
+        while samples.count < wanted, tries < min(4 * wanted, segment.documentCount) {
+            var generator = SeededGenerator(seed: options.seed ^ hashes[tries])
+            let ordinal = ordinals[tries]
             tries += 1
-            let ordinal = UInt32(generator.next() % UInt64(segment.documentCount))
             let entries = try segment.entries(ordinal)
             let length = queryLengths[samples.count % queryLengths.count]
             // Where documents are short, queries are as short: no length must be waited for in vain.
             let least = tries <= 2 * options.calibrationQueries ? length / 2 : 1
             guard entries.components.count >= least else { continue }
+            let components = entries.components.map { segment.names.component($0) ?? 0 }
             let strongest = entries.weights.indices.sorted {
-                (entries.weights[$0], entries.components[$1]) > (entries.weights[$1], entries.components[$0])
+                (entries.weights[$0], components[$1]) > (entries.weights[$1], components[$0])
             }
             // A query shares a part of a document's components, and with other weights: the strongest ones
             // alone, with the document's own weights, would make queries that are far too easy (recall 0.72
             // where 0.9 was asked).
             var pairs: [(UInt32, Float)] = []
             for position in picked(length, of: Array(strongest.prefix(3 * length)), &generator) {
-                guard let component = segment.names.component(entries.components[position]) else { continue }
-                pairs.append((component, entries.weights[position] * noise(&generator)))
+                pairs.append((components[position], entries.weights[position] * noise(&generator)))
             }
             pairs.sort { $0.0 < $1.0 }
             samples.append(

@@ -20,7 +20,7 @@ struct UpdateMeasures: Sendable {
     private static func aging(_ work: UpdateWorkload, _ command: UpdatesCommand) throws -> Figures {
         let fresh = try work.build("fresh").snapshot()
         let index = try work.build("aged")
-        let writer = try index.writer()
+        let writer = try index.writer(WriterOptions(build: command.build.options))
         var random = SystemRandomNumberGenerator()
         let batch = command.batch ?? max(1, work.count / command.commits)
         var order = Array(0..<work.count).shuffled(using: &random)
@@ -33,25 +33,39 @@ struct UpdateMeasures: Sendable {
             _ = try writer.commit()
         }
         let updating = seconds(since: start)
-        try writer.waitForMerges()
-        let merged = seconds(since: start)
-        let aged = try index.snapshot()
-        var rows: (fresh: [BenchRow], aged: [BenchRow]) = ([], [])
-        for _ in 0..<5 {
-            rows.fresh.append(try work.search(fresh, passes: 1))
-            rows.aged.append(try work.search(aged, passes: 1))
+        writer.pauseMerges()
+        let live = try index.snapshot()
+        if command.directory != nil {
+            try? FileManager.default.removeItem(atPath: "\(work.folder)/live")
+            try live.backup(to: "\(work.folder)/live")
         }
-        func median(_ rows: [BenchRow]) -> Double { rows.map(\.mean).sorted()[rows.count / 2] }
+        let resumed = ContinuousClock.now
+        writer.resumeMerges()
+        try writer.waitForMerges()
+        let resting = seconds(since: resumed)
+        let rested = try index.snapshot()
+        // Interleaved, so that all meet the same noise.
+        var rows: [[BenchRow]] = [[], [], []]
+        for _ in 0..<5 {
+            for (number, snapshot) in [fresh, live, rested].enumerated() {
+                rows[number].append(try work.search(snapshot, passes: 1))
+            }
+        }
+        let medians = rows.map { rows in rows.map(\.mean).sorted()[rows.count / 2] }
         let statistics = writer.statistics
-        let described = aged.statistics()
-        let ratio = median(rows.aged) / median(rows.fresh)
+        func documents(_ snapshot: Snapshot) -> String {
+            "\(snapshot.statistics().segments.map(\.documents))"
+        }
         return [
-            ("fresh_us", median(rows.fresh).rounded(to: 1)), ("aged_us", median(rows.aged).rounded(to: 1)),
-            ("ratio", ratio.rounded(to: 3)), ("fresh_recall", rows.fresh[0].recall.rounded(to: 4)),
-            ("aged_recall", rows.aged[0].recall.rounded(to: 4)), ("segments", "\(described.segments.count)"),
-            ("segment_documents", "\(described.segments.map(\.documents))"),
-            ("dead", "\(described.segments.reduce(0) { $0 + $1.dead })"),
-            ("update_s", updating.rounded(to: 2)), ("with_merges_s", merged.rounded(to: 2)),
+            ("fresh_us", medians[0].rounded(to: 1)), ("live_us", medians[1].rounded(to: 1)),
+            ("rested_us", medians[2].rounded(to: 1)),
+            ("live_ratio", (medians[1] / medians[0]).rounded(to: 3)),
+            ("rested_ratio", (medians[2] / medians[0]).rounded(to: 3)),
+            ("fresh_recall", rows[0][0].recall.rounded(to: 4)),
+            ("live_recall", rows[1][0].recall.rounded(to: 4)),
+            ("rested_recall", rows[2][0].recall.rounded(to: 4)),
+            ("live_segments", documents(live)), ("rested_segments", documents(rested)),
+            ("update_s", updating.rounded(to: 2)), ("rest_s", resting.rounded(to: 2)),
             ("merges", "\(statistics.merges)"),
             ("write_amplification", statistics.writeAmplification.rounded(to: 2)),
         ]

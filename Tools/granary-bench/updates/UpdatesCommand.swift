@@ -31,6 +31,7 @@ struct UpdatesCommand: ParsableCommand {
     var batch: Int?
     @Option(help: "Seconds of each sustained measure.") var seconds = 20
     @Option(help: "Flushes of the amplification.") var flushes = 1000
+    @OptionGroup(title: "Build options") var build: BuildArguments
     @Option(help: "Directory for indexes; default: a temporary one.") var directory: String?
     @Option(help: "Writes the result to a file instead of standard output.") var json: String?
 
