@@ -297,8 +297,9 @@ final class MergeScheduler: Sendable {
 
     /// Waits until no merge runs and none is due, not even for an index at rest. Does not wait for merges
     /// that are paused.
-    func waitUntilIdle() throws(GranaryError) {
+    func waitUntilIdle(_ cancellation: Cancellation? = nil) throws(GranaryError) {
         while true {
+            try cancellation?.check()
             if !startDue() { mergeAtRest(seconds: 0) }
             let (signal, error) = state.withLock { state -> (DispatchSemaphore?, GranaryError?) in
                 if state.isShutDown { return (nil, state.lastFailure) }
@@ -309,7 +310,8 @@ final class MergeScheduler: Sendable {
             }
             if let error { throw error }
             guard let signal else { return }
-            signal.wait()
+            // A cancellation wakes nobody.
+            _ = signal.wait(timeout: .now() + .milliseconds(cancellation == nil ? 60_000 : 100))
         }
     }
 
