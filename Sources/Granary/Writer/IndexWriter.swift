@@ -14,7 +14,7 @@ public final class IndexWriter: Sendable {
     init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
         let core = try WriterCore(directory: directory, schema: schema, options: options)
         self.core = core
-        merges = MergeScheduler(options.merging, host: core)
+        merges = MergeScheduler(options.merging, host: core, reserveBytes: options.reserveBytes)
         core.attach(merges)
         autoCommit = options.autoCommit.map { AutoCommitter($0, core) }
         merges.start()
