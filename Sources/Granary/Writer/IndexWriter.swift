@@ -186,7 +186,8 @@ public final class IndexWriter: Sendable {
     /// - Parameters:
     ///   - segments: ids as `IndexStatistics` has them.
     ///   - path: where the new index goes; absent or empty.
-    /// - Throws: `notFound` for a segment that is not here, and as `Snapshot.backup`.
+    /// - Throws: `notFound` for a segment that is not here, and as `Snapshot.backup` and
+    ///   `commit(userData:)`. Nothing is left at the path then, unless the outcome is in doubt.
     public func detach(_ segments: [String], to path: String) throws(GranaryError) {
         try core.detach(segments, to: path)
     }
