@@ -14,8 +14,9 @@ import Testing
                 path: "index", schema: Schema(), options: WriterOptions(threads: 1, segmentDocuments: 4),
                 fileSystem: fileSystem)
             _ = try build.run(
-                try DocumentSource([files.file("in.jsonl")]), cancellation: Cancellation(),
-                bar: ProgressBar(isEnabled: false))
+                DocumentIntake(
+                    source: try DocumentSource([files.file("in.jsonl")]), cancellation: Cancellation(),
+                    bar: ProgressBar(isEnabled: false)))
         }
     }
 

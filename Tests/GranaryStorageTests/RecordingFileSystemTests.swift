@@ -207,6 +207,38 @@ struct FaultyFileSystemTests {
         #expect(try outcome(.skip) == (nil, 0))
     }
 
+    @Test("make a call later, after the next one of a kind")
+    func postpones() throws {
+        let recording = RecordingFileSystem()
+        let fileSystem = FaultyFileSystem(recording)
+        fileSystem.follow { $0.kind == .sync || $0.number == 5 ? .postpone(until: .rename) : nil }
+        let file = try fileSystem.create("/a")
+        try file.write([1 as UInt8].rawBytes, at: 0)
+        try file.sync()
+        file.close()
+        try fileSystem.syncDirectory("/")
+        try fileSystem.syncDirectory("/")
+        #expect(recording.operations.count == 3)
+        try fileSystem.rename("/a", to: "/b")
+        try fileSystem.rename("/b", to: "/c")
+        guard case .create(_, let number) = recording.operations[0] else { return }
+        #expect(
+            Array(recording.operations[2...]) == [
+                .syncDirectory(path: "/"), .rename(path: "/a", target: "/b"), .syncFile(number),
+                .syncDirectory(path: "/"), .rename(path: "/b", target: "/c"),
+            ])
+    }
+
+    @Test("let reads and mappings end early, and nothing else")
+    func cuts() throws {
+        let fileSystem = FaultyFileSystem(MemoryFileSystem()) { _ in .cut }
+        let file = try fileSystem.create("/a")
+        try file.write([1 as UInt8, 2].rawBytes, at: 0)
+        #expect(try file.length() == 2)
+        #expect(codeThrown { _ = try file.read(at: 0, count: 1) } == .truncated)
+        #expect(codeThrown { _ = try file.map() } == .truncated)
+    }
+
     @Test("know the change before, through the files too")
     func previousChange() throws {
         let fileSystem = FaultyFileSystem(MemoryFileSystem())

@@ -7,20 +7,22 @@ import Granary
 struct GranaryTool: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary",
-        abstract: "An index of learned sparse vectors on disk: builds it, searches it, checks it.",
+        abstract: "An index of learned sparse vectors on disk: builds, updates, searches and checks it.",
         discussion: """
             EXAMPLE
               granary build  --index articles.index --input articles.jsonl
               granary search --index articles.index --queries questions.jsonl -k 10 --run questions.run
               granary eval   --run questions.run --qrels qrels.txt
+              granary add    --index articles.index --input new.jsonl
 
             Exit codes: 0 done, 1 failed, 64 usage, 65 bad input data. Messages and progress go to \
             standard error.
             """,
         version: "0.1.0",
         subcommands: [
-            BuildCommand.self, SearchCommand.self, EvalCommand.self, StatsCommand.self, VerifyCommand.self,
-            ExportCommand.self,
+            BuildCommand.self, AddCommand.self, DeleteCommand.self, SearchCommand.self, EvalCommand.self,
+            StatsCommand.self, VerifyCommand.self, MergeCommand.self, AttachCommand.self, DetachCommand.self,
+            BackupCommand.self, RepairCommand.self, ExportCommand.self,
         ])
 
     static func main() {
@@ -45,4 +47,11 @@ struct IndexOption: ParsableArguments {
 struct JSONOption: ParsableArguments {
     @Flag(name: .customLong("json"), help: "Writes JSON to standard output, for programs.")
     var isOn = false
+
+    /// Writes what came of a command to standard output.
+    func write(_ line: () -> JSONLine, orText text: () -> String) throws(GranaryError) {
+        let output = try OutputFile(nil)
+        try output.write(isOn ? line().text : text() + "\n")
+        try output.finish()
+    }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// A number of bytes as people write it: `512MiB`, `2G`, `1073741824`. All units are powers of 1024.
 package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendable {
@@ -31,4 +32,13 @@ package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendabl
     }
 
     package var defaultValueDescription: String { description }
+
+    /// A number of bytes for people, to a tenth of a KiB, MiB or GiB.
+    package static func text(_ bytes: some BinaryInteger) -> String {
+        switch UInt64(clamping: bytes) {
+        case ..<(1 << 20): String(format: "%.1f KiB", Double(bytes) / 1024)
+        case ..<(1 << 30): String(format: "%.1f MiB", Double(bytes) / 1_048_576)
+        default: String(format: "%.1f GiB", Double(bytes) / 1_073_741_824)
+        }
+    }
 }

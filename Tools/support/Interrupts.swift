@@ -37,3 +37,19 @@ package final class Interrupts {
         return isIgnored
     }
 }
+
+extension Interrupts {
+    /// Does work that signals can stop, with a progress line that is gone when it ends.
+    package static func during<Result>(
+        _ work: (Cancellation, ProgressBar) throws(GranaryError) -> Result
+    ) throws(GranaryError) -> Result {
+        let cancellation = Cancellation()
+        let interrupts = Interrupts(cancellation)
+        let bar = ProgressBar()
+        defer {
+            bar.finish()
+            withExtendedLifetime(interrupts) {}
+        }
+        return try work(cancellation, bar)
+    }
+}

@@ -14,6 +14,20 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
         public var residentBytes: Int
     }
 
+    /// The sections of one name in all segments.
+    public struct SectionTotal: Sendable, Codable, Equatable {
+        /// The files' kind: `blocks`, `summary` or `dead`.
+        public var file: String
+        /// The sections' name.
+        public var section: String
+        /// Their length on disk.
+        public var bytes: Int
+        /// How much of them is in memory now.
+        public var residentBytes: Int
+        /// Bytes on disk for each live document; 0 when there is none.
+        public var bytesPerDocument: Double
+    }
+
     /// One segment.
     public struct Segment: Sendable, Codable, Equatable {
         /// The random name of its `.blocks` file.
@@ -36,8 +50,16 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
 
     /// The generation of the manifest.
     public var generation: UInt64
+    /// The sequence number of the next operation.
+    public var nextSequence: UInt64
     /// Live documents.
     public var documents: Int
+    /// Dead documents, whose bytes are still there.
+    public var deadDocuments: Int
+    /// The share of dead documents in all, 0...1.
+    public var deletedShare: Double
+    /// Bytes that the last `commit(userData:)` gave.
+    public var userDataBytes: Int
     /// How weights are stored.
     public var weights: String
     /// Whether components have tokens.
@@ -48,6 +70,10 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
     public var mappedBytes: Int
     /// Bytes of the mappings that are in memory now.
     public var residentBytes: Int
+    /// Segments.
+    public var segmentCount: Int
+    /// All segments together, the largest sections first.
+    public var sections: [SectionTotal]
     /// By ascending age of the segments.
     public var segments: [Segment]
 }
@@ -57,12 +83,28 @@ extension Snapshot {
     public func statistics() -> IndexStatistics {
         let described = segments.map(describe)
         let sections = described.flatMap(\.sections)
+        let dead = described.reduce(0) { $0 + $1.dead }
         return IndexStatistics(
-            generation: generation, documents: documentCount, weights: "\(schema.weights)",
+            generation: generation, nextSequence: sequence, documents: documentCount, deadDocuments: dead,
+            deletedShare: Double(dead) / Double(max(1, dead + documentCount)),
+            userDataBytes: userData.count, weights: "\(schema.weights)",
             hasVocabulary: segments.contains { $0.names.hasTokens },
             bytesOnDisk: bytesOnDisk,
             mappedBytes: segments.flatMap(\.files).reduce(0) { $0 + $1.mapping.count },
-            residentBytes: sections.reduce(0) { $0 + $1.residentBytes }, segments: described)
+            residentBytes: sections.reduce(0) { $0 + $1.residentBytes }, segmentCount: described.count,
+            sections: totals(sections), segments: described)
+    }
+
+    private func totals(_ sections: [IndexStatistics.SectionSize]) -> [IndexStatistics.SectionTotal] {
+        let named = Dictionary(grouping: sections) { "\($0.file)/\($0.section)" }
+        let totals = named.values.map { same in
+            let bytes = same.reduce(0) { $0 + $1.bytes }
+            return IndexStatistics.SectionTotal(
+                file: same[0].file, section: same[0].section, bytes: bytes,
+                residentBytes: same.reduce(0) { $0 + $1.residentBytes },
+                bytesPerDocument: documentCount == 0 ? 0 : Double(bytes) / Double(documentCount))
+        }
+        return totals.sorted { ($0.bytes, $1.file, $1.section) > ($1.bytes, $0.file, $0.section) }
     }
 
     /// Bytes of all files; the largest number when a damaged manifest names more.
@@ -89,6 +131,15 @@ extension Snapshot {
             entries: segment.facts.entries, postings: segment.facts.postings,
             blocks: Int(segment.facts.blocks),
             sections: sections)
+    }
+}
+
+extension Index {
+    /// What the directory takes on disk now, the newest generation and the rest.
+    ///
+    /// - Throws: as `open`. Complexity: one call of the system for each file.
+    public func diskUsage() throws(GranaryError) -> DiskUsage {
+        try IndexDirectory.usage(fileSystem: fileSystem, path: path)
     }
 }
 

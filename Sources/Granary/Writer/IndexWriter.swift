@@ -14,7 +14,7 @@ public final class IndexWriter: Sendable {
     init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
         let core = try WriterCore(directory: directory, schema: schema, options: options)
         self.core = core
-        merges = MergeScheduler(options.merging, host: core)
+        merges = MergeScheduler(options.merging, host: core, reserveBytes: options.reserveBytes)
         core.attach(merges)
         autoCommit = options.autoCommit.map { AutoCommitter($0, core) }
         merges.start()
@@ -79,7 +79,8 @@ public final class IndexWriter: Sendable {
     /// Threads that commit at the same time share one commit.
     /// - Parameter userData: bytes of the caller's own, up to 1 MiB, stored with the generation; nil keeps
     ///   those of the last one. Of several commits that become one, the last one's are stored.
-    /// - Throws: `diskFull`, `cancelled`, `stalled` (a prepared commit is open): nothing is published or lost,
+    /// - Throws: `diskFull`, `cancelled`, `stalled` (a prepared commit is open): nothing is published or
+    /// lost,
     ///   and the commit can be tried again. `commitUncertain`, `io`: the outcome or the disk is in doubt, and
     ///   the writer is poisoned.
     public func commit(userData: [UInt8]? = nil) throws(GranaryError) -> CommitReceipt {
@@ -105,12 +106,18 @@ public final class IndexWriter: Sendable {
     public func rollback() throws(GranaryError) { try core.rollback() }
 
     /// Forgets what is not committed, stops merges, and gives the index free. Further calls throw.
-    public func close() {
+    public func close() { close(destroying: false) }
+
+    /// As `close`, and removes the index, committed or not. Files that are not the engine's stay, and so does
+    /// the directory. Does nothing to a closed writer's index.
+    public func destroy() { close(destroying: true) }
+
+    private func close(destroying: Bool) {
         // Whoever waits for it would be waited for.
         core.lane.abortPrepared()
         autoCommit?.stop()
         merges.shutdown()
-        core.close()
+        core.close(destroying: destroying)
     }
 
     /// Every operation with a smaller sequence number is durable.
@@ -121,7 +128,8 @@ public final class IndexWriter: Sendable {
     /// Merges the committed segments until there are at most `segments`.
     ///
     /// - Parameter cancellation: stops it; what has been merged stays so.
-    /// - Throws: `invalidArgument` below 1, `cancelled`, `diskFull` when there is no space for the output, and
+    /// - Throws: `invalidArgument` below 1, `cancelled`, `diskFull` when there is no space for the output,
+    /// and
     ///   what reading the segments finds wrong. The index is as before then.
     public func merge(to segments: Int = 1, cancellation: Cancellation? = nil) throws(GranaryError) {
         try core.merge(to: segments, merges, cancellation)
@@ -140,15 +148,21 @@ public final class IndexWriter: Sendable {
     /// Lets merges go on.
     public func resumeMerges() { merges.resume() }
 
-    /// Waits until no merge runs and none is due. Whoever waits leaves the index at rest: what would be merged
+    /// Waits until no merge runs and none is due. Whoever waits leaves the index at rest: what would be
+    /// merged
     /// after a minute without changes is merged now.
     ///
-    /// - Throws: `writerPoisoned`.
-    public func waitForMerges() throws(GranaryError) { try merges.waitUntilIdle() }
+    /// - Parameter cancellation: ends the waiting, not the merges.
+    /// - Throws: `cancelled`, `writerPoisoned`.
+    public func waitForMerges(cancellation: Cancellation? = nil) throws(GranaryError) {
+        try merges.waitUntilIdle(cancellation)
+    }
 
-    /// As `waitForMerges()`, on a thread of the engine.
-    public func waitForMerges() async throws(GranaryError) {
-        try await Background.work { [merges] () throws(GranaryError) in try merges.waitUntilIdle() }
+    /// As `waitForMerges(cancellation:)`, on a thread of the engine.
+    public func waitForMerges(cancellation: Cancellation? = nil) async throws(GranaryError) {
+        try await Background.work { [merges] () throws(GranaryError) in
+            try merges.waitUntilIdle(cancellation)
+        }
     }
 
     /// Adds the segments of other indexes, as finished by whoever built them: hard links where possible,
@@ -190,6 +204,31 @@ public final class IndexWriter: Sendable {
     public var replacedCount: Int { core.state.withLock { $0.counts.replaced } }
     /// Documents taken in since the last commit.
     public var addedCount: Int { core.state.withLock { $0.counts.added } }
+}
+
+extension IndexWriter {
+    /// Makes an empty index and takes it for writing, without giving it free between.
+    ///
+    /// - Parameter path: a directory that is absent (its parent exists) or empty.
+    /// - Throws: `alreadyExists` for a directory with anything in it, `invalidArgument` for options out of
+    ///   range, and errors of the file system; nothing is left.
+    public static func create(
+        at path: String, schema: Schema = Schema(), options: WriterOptions = WriterOptions(),
+        fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(GranaryError) -> IndexWriter {
+        try options.validate()
+        let isNew = try fileSystem.status(path) == nil
+        let directory = try DirectoryWriter.create(
+            fileSystem: fileSystem, path: path, schema: SchemaCodec.encode(schema),
+            reserveBytes: options.reserveBytes)
+        do throws(GranaryError) {
+            return try IndexWriter(directory: directory, schema: schema, options: options)
+        } catch {
+            directory.destroy()
+            if isNew { try? fileSystem.removeDirectory(path) }
+            throw error
+        }
+    }
 }
 
 extension Index {

@@ -183,8 +183,8 @@ final class WriterCore: Sendable {
         directory.discard(dropped)
     }
 
-    /// Forgets what is not committed and gives the index free.
-    func close() {
+    /// Forgets what is not committed and gives the index free, or removes it.
+    func close(destroying: Bool = false) {
         lane.abortPrepared()
         let wasClosed = state.withLock { state in
             defer { state.isClosed = true }
@@ -195,6 +195,6 @@ final class WriterCore: Sendable {
             try discard()
             state.withLock { $0.segments = [] }
         }
-        directory.close()
+        if destroying { directory.destroy() } else { directory.close() }
     }
 }

@@ -29,6 +29,14 @@ package struct CrashImageOptions: Sendable {
 }
 
 extension RecordingFileSystem {
+    /// What processes see now, with the notes so far.
+    package var present: CrashImage {
+        var notes: [String: UInt64] = [:]
+        let operations = operations
+        for case .note(let name, let value) in operations { notes[name] = value }
+        return CrashImage(entries: entries, operation: operations.count, notes: notes, lost: [])
+    }
+
     /// Makes the states that a crash after each operation may leave, each once for the notes that it comes
     /// with.
     ///

@@ -29,6 +29,8 @@ package final class FaultyFileSystem: FileSystem {
         package let kind: Kind
         /// What it does it to.
         package let path: String
+        /// The call before; nil for the first.
+        package let previous: Kind?
         /// The call before that changed anything; nil for the first.
         package let previousChange: Kind?
     }
@@ -44,6 +46,11 @@ package final class FaultyFileSystem: FileSystem {
         /// It is not made, and seems to succeed: what a mutant without the call would do. Only for calls
         /// without results.
         case skip
+        /// It seems to succeed, and is made right after the next call of a kind: what a mutant with another
+        /// order would do. Only for synchronising and removing names.
+        case postpone(until: Kind)
+        /// A read or a mapping finds the end of the file too early; other calls are made.
+        case cut
     }
 
     /// Decides what becomes of a call; nil lets it pass.
@@ -52,7 +59,9 @@ package final class FaultyFileSystem: FileSystem {
     fileprivate struct State {
         var rule: Rule?
         var callCount = 0
+        var previous: Kind?
         var previousChange: Kind?
+        var postponed: [(path: String, until: Kind, call: @Sendable () -> Void)] = []
     }
 
     private let base: any FileSystem
@@ -83,17 +92,32 @@ package final class FaultyFileSystem: FileSystem {
     /// Makes a call as the rule wants it.
     fileprivate func call<Result>(
         _ kind: Kind, _ path: String, _ body: () throws(GranaryError) -> Result, halfway: () -> Void = {},
-        skipped: Result? = nil
+        skipped: Result? = nil, later: (@Sendable () -> Void)? = nil
     ) throws(GranaryError) -> Result {
-        let effect = state.withLock { state -> Effect? in
+        let (effect, due) = state.withLock { state in
             state.callCount += 1
-            defer { if kind.isChange { state.previousChange = kind } }
-            return state.rule?(
-                Call(number: state.callCount, kind: kind, path: path, previousChange: state.previousChange))
+            let due = state.postponed.filter { $0.until == kind }
+            state.postponed.removeAll { $0.until == kind }
+            defer {
+                state.previous = kind
+                if kind.isChange { state.previousChange = kind }
+            }
+            let call = Call(
+                number: state.callCount, kind: kind, path: path, previous: state.previous,
+                previousChange: state.previousChange)
+            return (state.rule?(call), due)
         }
+        defer { for (_, _, call) in due { call() } }
         switch effect {
         case nil: return try body()
         case .skip: if let skipped { return skipped } else { return try body() }
+        case .postpone(let next):
+            guard let later, let skipped else { return try body() }
+            state.withLock { $0.postponed.append((path, next, later)) }
+            return skipped
+        case .cut:
+            guard kind == .read || kind == .map else { return try body() }
+            throw GranaryError(.truncated, "injected end of a file", path: path)
         case .fail(let number): throw SystemCalls.error("injected \(kind)", number, path: path)
         case .failHalfway(let number):
             halfway()
@@ -123,7 +147,9 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func unlink(_ path: String) throws(GranaryError) {
-        try call(.unlink, path, { () throws(GranaryError) in try base.unlink(path) }, skipped: ())
+        try call(
+            .unlink, path, { () throws(GranaryError) in try base.unlink(path) }, skipped: (),
+            later: { [base] in try? base.unlink(path) })
     }
 
     package func createDirectory(_ path: String) throws(GranaryError) {
@@ -147,12 +173,15 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func syncFile(_ path: String) throws(GranaryError) {
-        try call(.sync, path, { () throws(GranaryError) in try base.syncFile(path) }, skipped: ())
+        try call(
+            .sync, path, { () throws(GranaryError) in try base.syncFile(path) }, skipped: (),
+            later: { [base] in try? base.syncFile(path) })
     }
 
     package func syncDirectory(_ path: String) throws(GranaryError) {
         try call(
-            .syncDirectory, path, { () throws(GranaryError) in try base.syncDirectory(path) }, skipped: ())
+            .syncDirectory, path, { () throws(GranaryError) in try base.syncDirectory(path) }, skipped: (),
+            later: { [base] in try? base.syncDirectory(path) })
     }
 
     package func lock(_ path: String, stamp: String) throws(GranaryError) -> any FileLock {
@@ -214,6 +243,13 @@ private final class FaultyFile: FaultyReadableFile, WritableFile, @unchecked Sen
     }
 
     func sync() throws(GranaryError) {
-        try owner.call(.sync, path, { () throws(GranaryError) in try file.sync() }, skipped: ())
+        try owner.call(
+            .sync, path, { () throws(GranaryError) in try file.sync() }, skipped: (),
+            later: { [file] in try? file.sync() })
+    }
+
+    override func close() {
+        // A call that is still to come needs the file open.
+        if !owner.state.withLock({ $0.postponed.contains { $0.path == path } }) { super.close() }
     }
 }

@@ -227,15 +227,23 @@ public final class DirectoryWriter: Sendable {
     public func destroy() {
         defer { close() }
         guard lock.isStillHeld(), let names = try? fileSystem.list(path) else { return }
-        for name in names where Manifest.generation(ofFileName: name) != nil {
-            try? fileSystem.unlink("\(path)/\(name)")
+        let manifests = names.filter { Manifest.generation(ofFileName: $0) != nil }.sorted()
+        // The newest goes last: no older generation must come to light behind it. One whose removal is not
+        // durable may come back, and with it the need for its data files.
+        var isGone = true
+        for part in [manifests.dropLast(), manifests.suffix(1)] where !part.isEmpty && isGone {
+            do throws(GranaryError) {
+                for name in part { try fileSystem.unlink("\(path)/\(name)") }
+                try fileSystem.syncDirectory(path)
+            } catch {
+                isGone = false
+            }
         }
-        // A manifest whose removal is not durable may come back, and with it the need for its data files.
-        let isGone = (try? fileSystem.syncDirectory(path)) != nil
         for name in names where Self.isDisposable(name) && (isGone || name.hasSuffix(".tmp")) {
             try? fileSystem.unlink("\(path)/\(name)")
         }
-        for name in [Reserve.name, Self.lockName] { try? fileSystem.unlink("\(path)/\(name)") }
+        if isGone { try? fileSystem.unlink("\(path)/\(Reserve.name)") }
+        try? fileSystem.unlink("\(path)/\(Self.lockName)")
         try? fileSystem.syncDirectory(path)
     }
 

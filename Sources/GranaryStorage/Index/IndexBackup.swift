@@ -130,8 +130,12 @@ public struct IndexBackup {
 
     /// Takes everything back, the manifest first: no crash leaves one whose files are gone.
     private func remove(_ sources: [Container], isNew: Bool) {
-        try? fileSystem.unlink(manifestPath)
-        guard (try? fileSystem.syncDirectory(path)) != nil else { return }
+        do throws(GranaryError) {
+            if try fileSystem.status(manifestPath) != nil { try fileSystem.unlink(manifestPath) }
+            try fileSystem.syncDirectory(path)
+        } catch {
+            return
+        }
         for file in sources { try? fileSystem.unlink("\(path)/\(file.record.name)") }
         if isNew {
             try? fileSystem.unlink(lockPath)

@@ -29,19 +29,41 @@ public enum SampleIndex {
         }
     }
 
-    /// Commits a generation with two new files; those of older generations but the newest stay.
+    /// Writes a data file with one tiny section, for tests that write very many.
+    public static func tinyFile(
+        _ fileSystem: any FileSystem, _ directory: String, index: Identifier128, kind: FileKind = .blocks,
+        salt: UInt8 = 0
+    ) throws(GranaryError) -> FileRecord {
+        let writer = try ContainerWriter(
+            fileSystem: fileSystem, directory: directory, kind: kind, index: index,
+            id: fileSystem.randomIdentifier())
+        do throws(GranaryError) {
+            try writer.beginSection(letters)
+            try writer.append((0..<20).map { 97 + $0 ^ salt })
+            try writer.endSection(elements: 20)
+            return try writer.finish()
+        } catch {
+            writer.abandon()
+            throw error
+        }
+    }
+
+    /// Commits a generation with two new files; without segments, those of older generations but
+    /// the newest go.
     @discardableResult
     public static func commit(_ writer: DirectoryWriter) throws(GranaryError) -> Manifest {
         let salt = UInt8(truncatingIfNeeded: writer.manifest.generation + 1)
         var files: [FileRecord] = []
         do throws(GranaryError) {
             files.append(
-                try file(writer.fileSystem, writer.path, index: writer.index, kind: .blocks, salt: salt))
+                try tinyFile(writer.fileSystem, writer.path, index: writer.index, kind: .blocks, salt: salt))
             files.append(
-                try file(writer.fileSystem, writer.path, index: writer.index, kind: .summary, salt: salt))
+                try tinyFile(writer.fileSystem, writer.path, index: writer.index, kind: .summary, salt: salt))
             let made = files
             return try writer.commit { manifest in
-                manifest.files = Array(manifest.files.suffix(2)) + made
+                // Segments refer to files by place.
+                let kept = manifest.segments.isEmpty ? 2 : manifest.files.count
+                manifest.files = Array(manifest.files.suffix(kept)) + made
                 manifest.userData = [salt, salt, salt]
                 manifest.nextSequence += 1
             }
@@ -69,10 +91,14 @@ public enum SampleIndex {
     public static func verified(_ fileSystem: any FileSystem, _ path: String) throws(GranaryError) -> Manifest
     {
         let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
-        for record in manifest.files {
-            try Container.open(fileSystem: fileSystem, directory: path, record: record)
-                .verify()
-        }
+        try verify(manifest, fileSystem, path)
         return manifest
+    }
+
+    /// Verifies every file of a generation in full.
+    public static func verify(
+        _ manifest: Manifest, _ fileSystem: any FileSystem, _ path: String
+    ) throws(GranaryError) {
+        for file in try containers(fileSystem, path, manifest) { try file.verify() }
     }
 }

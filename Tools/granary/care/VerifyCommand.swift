@@ -22,26 +22,20 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var json: JSONOption
 
     func run() throws {
-        let cancellation = Cancellation()
-        let interrupts = Interrupts(cancellation)
-        let bar = ProgressBar()
-        defer { bar.finish() }
         let level: VerificationLevel = full ? .full : .structure
         let snapshot = try Index.open(at: index.path).snapshot()
-        try snapshot.verify(level, progress: { bar.report($0) }, cancellation: cancellation)
-        bar.finish()
-        withExtendedLifetime(interrupts) {}
-        let output = try OutputFile(nil)
-        if json.isOn {
-            try output.write(
-                "{\"level\": \"\(level.rawValue)\", \"generation\": \(snapshot.generation), "
-                    + "\"documents\": \(snapshot.documentCount)}\n")
-        } else {
-            try output.write(
-                "no fault found: generation \(snapshot.generation), \(snapshot.documentCount) documents "
-                    + "(\(level.rawValue))\n"
-            )
+        try Interrupts.during { (cancellation, bar) throws(GranaryError) in
+            try snapshot.verify(level, progress: { bar.report($0) }, cancellation: cancellation)
         }
-        try output.finish()
+        try json.write {
+            var line = JSONLine()
+            line.add("level", level.rawValue)
+            line.add("generation", snapshot.generation)
+            line.add("documents", snapshot.documentCount)
+            return line
+        } orText: {
+            "no fault found: generation \(snapshot.generation), \(snapshot.documentCount) documents "
+                + "(\(level.rawValue))"
+        }
     }
 }

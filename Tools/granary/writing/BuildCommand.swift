@@ -1,0 +1,67 @@
+import ArgumentParser
+import CommandSupport
+import Foundation
+import Granary
+
+/// `granary build`.
+struct BuildCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "build",
+        abstract: "Makes an index of documents.",
+        discussion: """
+            JSON lines have one object a line: {"id": "a", "vector": {"token": weight, …}}, or "indices": \
+            […] and "values": […] in the place of "vector". An id is a string of 1 to 255 bytes or a whole \
+            number; without one a document gets its row number. "payload" is any JSON value and comes back \
+            with the document; without it an object of all further members ("text", "title", …) is kept. \
+            "dense" is not read by this version. A .csr file is BigANN's sparse matrix.
+
+            The directory must be absent or empty. When the build fails or is interrupted, no index is left; \
+            what a killed one leaves is removed by the next. Of documents with one id the last one wins.
+
+            EXAMPLE
+              granary build --index articles.index --input part1.jsonl part2.jsonl --memory 2G
+              granary build --index base.index --input base.csr --ids base.ids --vocabulary vocabulary.txt
+            """)
+
+    @OptionGroup var index: IndexOption
+    @OptionGroup var documents: InputOptions
+    @Option(help: "How weights are stored.")
+    var weights: WeightType = .float16
+    @Option(help: "How payloads are compressed.")
+    var compression: PayloadCompression = .zstd
+    @Option(help: "The most documents of one segment.")
+    var segmentDocuments: Int?
+    @OptionGroup var json: JSONOption
+
+    func validate() throws {
+        if let segmentDocuments, segmentDocuments < 1 {
+            throw ValidationError("expected at least one document a segment, found \(segmentDocuments)")
+        }
+    }
+
+    func run() throws {
+        let outcome = documents.take { (intake, options) throws(GranaryError) in
+            var options = options
+            if let segmentDocuments { options.segmentDocuments = segmentDocuments }
+            return try IndexBuild(
+                path: index.path, schema: Schema(weights: weights, payloadCompression: compression),
+                options: options
+            ).run(intake)
+        }
+        let receipt = outcome.receipt
+        if receipt.replaced > 0 {
+            warn("\(receipt.replaced) documents had the id of an earlier one and replaced it")
+        }
+        try json.write {
+            var line = JSONLine()
+            line.add("documents", receipt.documents)
+            line.add("rows", outcome.rows)
+            line.add("replaced", receipt.replaced)
+            line.add("generation", receipt.generation)
+            line.add("seconds", seconds: outcome.seconds)
+            return line
+        } orText: {
+            "\(receipt.documents) documents in \(String(format: "%.2f", outcome.seconds)) s: \(index.path)"
+        }
+    }
+}
