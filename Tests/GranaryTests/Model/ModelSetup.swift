@@ -30,7 +30,7 @@ struct ModelSetup: Sendable, Equatable {
         schema.payloadCompression = PayloadCompression.allCases[random.int(0...2)]
         exactBelow = [1000, 1000, 12, 2][random.int(0...3)]
         segmentDocuments = [1 << 30, 1 << 30, 1 << 30, random.int(6...40)][random.int(0...3)]
-        isCalibrated = exactBelow < 1000 && random.int(0...3) == 0
+        isCalibrated = exactBelow < 1000 && random.int(0...5) == 0
         isAutomatic = random.int(0...2) == 0
         threads = random.int(1...2)
         reserveBytes = [0, 4096][random.int(0...1)]
@@ -41,7 +41,8 @@ struct ModelSetup: Sendable, Equatable {
         var options = WriterOptions.small(
             exactBelow: exactBelow, segmentDocuments: segmentDocuments, calibrationQueries: 4,
             threads: threads)
-        if isCalibrated { options.build.calibrateFrom = exactBelow }
+        // Dear: a search of every setting for each flush and merge.
+        options.build.calibrateFrom = isCalibrated ? exactBelow : 1 << 30
         if names == .vocabulary { options.vocabulary = ModelDocuments.vocabulary }
         // Small enough for segments of a few documents to have tiers.
         if isAutomatic { options.merging = MergeOptions(segmentsPerTier: 3, floorBytes: 4096) }
