@@ -73,6 +73,14 @@ struct ModelSetup: Sendable, Equatable {
     }
 }
 
+extension ModelSetup: CustomStringConvertible {
+    var description: String {
+        "\(names), \(schema.weights), \(schema.payloadCompression), exactBelow \(exactBelow), "
+            + "segmentDocuments \(segmentDocuments), isCalibrated \(isCalibrated), "
+            + "isAutomatic \(isAutomatic), threads \(threads), reserveBytes \(reserveBytes)"
+    }
+}
+
 /// What a model may get wrong on purpose, to show that mistakes are found and their programs made short.
 enum ModelMistake: Sendable {
     /// A replaced document keeps its place among equals.
