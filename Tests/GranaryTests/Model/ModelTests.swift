@@ -59,6 +59,8 @@ struct ShortFailure: CustomStringConvertible {
     let setup: ModelSetup
     /// What the program shows.
     let failure: String
+    /// What the long one has shown, which may be another failure.
+    let first: String
 
     /// Nil when the program does not fail.
     init?(seed: UInt64, _ program: [ModelOperation], _ setup: ModelSetup) {
@@ -67,9 +69,9 @@ struct ShortFailure: CustomStringConvertible {
         let shrinker = Shrinker<ModelOperation>(attempts: 1500, simpler: \.simpler)
         let short = shrinker.minimal(program) { Self.failure($0, setup) != nil }
         while let simpler = setup.simpler.first(where: { Self.failure(short, $0) != nil }) { setup = simpler }
-        (self.seed, self.program, self.setup) = (seed, short, setup)
+        (self.seed, self.program, self.setup, self.first) = (seed, short, setup, first)
         // One that comes and goes, as with merges in the background, may be gone now.
-        failure = Self.failure(short, setup) ?? "only sometimes, at first: \(first)"
+        failure = Self.failure(short, setup) ?? "only sometimes"
     }
 
     private static func failure(_ program: [ModelOperation], _ setup: ModelSetup) -> String? {
@@ -83,6 +85,6 @@ struct ShortFailure: CustomStringConvertible {
 
     var description: String {
         let steps = program.map { "    .\($0)," }.joined(separator: "\n")
-        return "seed \(seed): \(failure)\n\(setup)\n[\n\(steps)\n]"
+        return "seed \(seed): \(failure)\n\(setup)\n[\n\(steps)\n]\nThe whole program: \(first)"
     }
 }
