@@ -35,7 +35,7 @@ import GranaryStorage
         }
 
         /// Stored weights in all.
-        var entries: UInt64 { histogram.reduce(0, +) }
+        var entries: UInt64 { rows.reduce(0) { $0 + UInt64($1) } }
     }
 
     /// A row in its stored form.

@@ -32,9 +32,9 @@ extension WriterCore {
                     try cancellation?.check()
                     adopted.append(try directory.adopt(file))
                 }
-                var count = 0
-                for source in all { count += try install(source, cancellation) }
-                return count
+                var keys: [[LiveKey]] = []
+                for source in all { keys.append(try liveKeys(of: source, cancellation)) }
+                return try install(all, keys)
             } catch {
                 directory.discard(adopted)
                 throw error
@@ -63,9 +63,13 @@ extension WriterCore {
         }
     }
 
-    /// Adds the segments of one index behind all documents so far, in their own order of insertion.
-    private func install(_ source: Snapshot, _ cancellation: Cancellation?) throws(GranaryError) -> Int {
-        var keys: [(key: [UInt8], hash: KeyHash)] = []
+    private typealias LiveKey = (key: [UInt8], hash: KeyHash)
+
+    /// The keys of the live documents of an index.
+    private func liveKeys(of source: Snapshot, _ cancellation: Cancellation?) throws(GranaryError)
+        -> [LiveKey]
+    {
+        var keys: [LiveKey] = []
         for reader in source.segments {
             for ordinal in 0..<UInt32(reader.documentCount) where reader.dead?.contains(ordinal) != true {
                 if ordinal % 4096 == 0 { try cancellation?.check() }
@@ -75,33 +79,47 @@ extension WriterCore {
                 keys.append((key, KeyHash(key)))
             }
         }
-        let live = keys
-        return try state.withLock { (state) throws(GranaryError) in
+        return keys
+    }
+
+    /// Adds the segments of indexes behind all documents so far, in their own order of insertion: of all
+    /// indexes or, when it throws, of none.
+    private func install(_ sources: [Snapshot], _ keys: [[LiveKey]]) throws(GranaryError) -> Int {
+        try state.withLock { (state) throws(GranaryError) in
             try check(state)
-            let (end, overflow) = state.nextSequence.addingReportingOverflow(source.sequence)
-            guard !overflow, end < .max else {
-                throw GranaryError(.tooLarge, "the index has no sequence numbers left", path: directory.path)
+            var end = state.nextSequence
+            for source in sources {
+                let (sum, overflow) = end.addingReportingOverflow(source.sequence)
+                guard !overflow, sum < .max else {
+                    throw GranaryError(
+                        .tooLarge, "the index has no sequence numbers left", path: directory.path)
+                }
+                end = sum
             }
-            var replaced = 0
-            for (key, hash) in live {
-                let wasBuffered = state.builder?.remove(hash: hash) == true
-                if state.markDead(key, hash) || wasBuffered { replaced += 1 }
-            }
-            for (reader, record) in zip(source.segments, source.manifest.segments) {
-                let first = state.nextSequence
-                var segment = LiveSegment(
-                    id: state.newID(),
-                    reader: reader.moved(to: first + record.firstSequence),
-                    files: record.files.map { source.manifest.files[Int($0)] },
-                    lastSequence: first + record.lastSequence, place: .pending)
-                if let dead = reader.dead { segment.dead = dead }
-                state.insert(segment)
-            }
-            state.nextSequence = end
-            state.counts.added += live.count
-            state.counts.replaced += replaced
-            return live.count
+            for (source, keys) in zip(sources, keys) { Self.install(source, keys, &state) }
+            return keys.reduce(0) { $0 + $1.count }
         }
+    }
+
+    private static func install(_ source: Snapshot, _ keys: [LiveKey], _ state: inout WriterState) {
+        var replaced = 0
+        for (key, hash) in keys {
+            let wasBuffered = state.builder?.remove(hash: hash) == true
+            if state.markDead(key, hash) || wasBuffered { replaced += 1 }
+        }
+        let first = state.nextSequence
+        for (reader, record) in zip(source.segments, source.manifest.segments) {
+            var segment = LiveSegment(
+                id: state.newID(),
+                reader: reader.moved(to: first + record.firstSequence),
+                files: record.files.map { source.manifest.files[Int($0)] },
+                lastSequence: first + record.lastSequence, place: .pending)
+            if let dead = reader.dead { segment.dead = dead }
+            state.insert(segment)
+        }
+        state.nextSequence = first + source.sequence
+        state.counts.added += keys.count
+        state.counts.replaced += replaced
     }
 
     /// Moves committed segments into an index of their own.

@@ -19,6 +19,9 @@ package struct CrashImageOptions: Sendable {
     package var exhaustiveEffects = 8
     /// Beyond that, this many random subsets, besides every single effect, all but each, and each prefix.
     package var samples = 48
+    /// After a write, only so many random subsets; nil for as many as after other operations. Data files are
+    /// written in many pieces, and until they are finished one state of them is as good as another.
+    package var samplesAfterWrite: Int?
     /// Where the random subsets start.
     package var seed: UInt64 = 1
     /// The first operation after which a crash is tried.
@@ -56,7 +59,12 @@ extension RecordingFileSystem {
             }
             guard count >= options.firstOperation else { continue }
             let known = ByteWriter.describing(notes)
-            for happened in CrashSubsets.all(of: disk.effects.count, options, &generator) {
+            let effects = disk.effects.count
+            var subsets: [[Bool]]?
+            if count > 0, case .write = operations[count - 1], let most = options.samplesAfterWrite {
+                subsets = CrashSubsets.random(of: effects, most, &generator)
+            }
+            for happened in subsets ?? CrashSubsets.all(of: effects, options, &generator) {
                 for garbage: UInt8 in disk.hasUndecidedBytes ? [0, 0xa5] : [0] {
                     let (entries, digest) = disk.image(happened, garbage: garbage)
                     guard seen.insert(Checksum.blake2s128(known, digest.bytes)).inserted else { continue }
@@ -96,11 +104,16 @@ enum CrashSubsets {
             subsets.append(single)
             subsets.append(single.map { !$0 })
         }
-        for _ in 0..<options.samples {
+        return subsets + random(of: count, options.samples, &generator)
+    }
+
+    static func random(
+        of count: Int, _ samples: Int, _ generator: inout some RandomNumberGenerator
+    ) -> [[Bool]] {
+        (0..<samples).map { _ in
             // From rare losses to rare survivals: with even odds, many effects seldom leave a whole file.
             let odds = UInt64.random(in: 1...15, using: &generator)
-            subsets.append(none.map { _ in UInt64.random(in: 0..<16, using: &generator) < odds })
+            return (0..<count).map { _ in UInt64.random(in: 0..<16, using: &generator) < odds }
         }
-        return subsets
     }
 }

@@ -3,97 +3,73 @@ import GranaryStorage
 import TestSupport
 import Testing
 
-/// Promises 1 and 2 for a whole index: documents, deletes, replacements.
+/// Promises 1 and 2 for a whole index: whatever is being done when the system dies.
 @Suite("An index after a crash")
 struct IndexCrashTests {
-    /// The documents of a generation: key and payload.
-    private typealias Content = [DocumentKey: [UInt8]]
+    /// About so many images of each script in an ordinary run.
+    private static let images = 320
+    private static let seeds = 1...UInt64(Effort.isLong ? 400 : 8)
 
-    /// Every how manieth image is looked at.
-    private static let stride = Effort.isLong ? 1 : 11
-
-    private func document(_ number: UInt64, _ version: UInt8) throws(GranaryError) -> Document {
-        let vector = try SparseVector(
-            components: [UInt32(number), 100 + UInt32(version), 7], weights: [1, 2, Float(version) + 1])
-        return Document(id: .number(number), sparse: vector, payload: [version, UInt8(number)])
+    private func expectSound(_ life: IndexLife, _ most: Int, least: Int) {
+        #expect(life.mistakes == [])
+        #expect(life.changes.failure == nil)
+        let report = life.examine(most: most)
+        #expect(report.violations == [])
+        #expect(report.checked >= least)
     }
 
-    private func content(_ snapshot: Snapshot) throws(GranaryError) -> Content {
-        var content: Content = [:]
-        try snapshot.forEachDocument { (document: Document) throws(GranaryError) in
-            content[document.id] = document.payload
-        }
-        return content
+    @Test(
+        "has the documents of one allowed generation, whole, and takes more", arguments: CrashScript.all)
+    func images(_ script: CrashScript) throws {
+        expectSound(try script.run(), Self.images, least: script.least)
     }
 
-    @Test("has the documents of one allowed generation, whole, and takes more")
-    func images() throws {
-        let recording = RecordingFileSystem()
-        recording.note("started", 1)
-        let index = try Index.create(at: "/d", fileSystem: recording)
-        recording.note("acknowledged", 1)
-        var history: [UInt64: Content] = [1: [:]]
-        let writer = try index.writer(.small())
-        let rounds: [(upserts: [UInt64], deletes: [UInt64])] = [([1, 2, 3], []), ([2, 4], [1])]
-        for (round, (upserts, deletes)) in rounds.enumerated() {
-            let generation = UInt64(round + 2)
-            var content = history[generation - 1] ?? [:]
-            for number in upserts {
-                let document = try document(number, UInt8(round))
-                try writer.upsert(document)
-                content[document.id] = document.payload
-            }
-            for number in deletes {
-                try writer.delete(id: .number(number))
-                content[.number(number)] = nil
-            }
-            recording.note("started", generation)
-            history[generation] = content
-            #expect(try writer.commit().generation == generation)
-            recording.note("acknowledged", generation)
-        }
-        var options = CrashImageOptions()
-        (options.exhaustiveEffects, options.samples) = (1, 1)
-        var (images, checked, wrong) = (0, 0, [String]())
-        _ = recording.forEachCrashImage(options) { image in
-            images += 1
-            // Opening a whole index takes milliseconds: a part of the images, the same ones each time.
-            guard images % Self.stride == 0 else { return }
-            checked += 1
-            guard wrong.count < 3, let violation = violation(of: image, history) else { return }
-            wrong.append("after operation \(image.operation), without \(image.lost): \(violation)")
-        }
-        #expect(wrong == [])
-        #expect(checked > 10)
+    @Test("is as sound whatever has been done to it", arguments: seeds)
+    func random(_ seed: UInt64) throws {
+        let script = CrashScript.random(seed)
+        expectSound(try script.run(), 250, least: script.least)
     }
 
-    /// What is wrong with an image; nil when nothing is.
-    private func violation(of image: CrashImage, _ history: [UInt64: Content]) -> String? {
-        let low = image.notes["acknowledged"] ?? 0
-        let high = image.notes["started"] ?? 0
-        let fileSystem = image.fileSystem()
-        do throws(GranaryError) {
-            let index = try Index.open(at: "/d", fileSystem: fileSystem)
-            let snapshot = try index.snapshot()
-            guard low <= snapshot.generation, snapshot.generation <= high else {
-                return "opened at generation \(snapshot.generation), expected \(low) to \(high)"
-            }
-            try snapshot.verify(.full)
-            let found = try content(snapshot)
-            guard found == history[snapshot.generation] else {
-                return "generation \(snapshot.generation) holds \(found)"
-            }
-            let writer = try index.writer(.small())
-            try writer.upsert(try document(9, 9))
-            let receipt = try writer.commit()
-            writer.close()
-            let next = try index.snapshot()
-            guard receipt.generation == snapshot.generation + 1, next.documentCount == found.count + 1 else {
-                return "generation \(receipt.generation) holds \(next.documentCount) documents"
-            }
-            return nil
-        } catch {
-            return low == 0 && (error.code == .notFound || error.code == .notAnIndex) ? nil : "\(error)"
+    /// So many recoveries of each script, with so many images of each at least.
+    private static let (recoveries, recoveryLeast) = (Effort.isLong ? 200 : 5, 50)
+
+    /// Scripts with a bit of everything to be recovered.
+    private static let recovered = CrashScript.all.filter {
+        [
+            "flushed without a commit, then committed", "a commit during a merge", "attach", "detach",
+            "a reserve given up",
+        ].contains($0.name)
+    }
+
+    @Test("is as sound when its recovery is interrupted, too", arguments: recovered)
+    func interruptedRecovery(_ script: CrashScript) throws {
+        let life = try script.run()
+        let model = life.model
+        var options = CrashImageOptions.few
+        options.firstOperation = life.firstImage
+        var images: [CrashImage] = []
+        _ = life.recording?.forEachCrashImage(options) { images.append($0) }
+        // Evenly spread, and not always at the same place of a commit.
+        var random = TestRandom(seed: UInt64(images.count))
+        for number in 0..<Self.recoveries {
+            let place = (number * images.count + random.int(0...images.count)) / Self.recoveries
+            let image = images[min(place, images.count - 1)]
+            let second = IndexLife(model, after: image, seed: 100 + UInt64(number))
+            try second.open()
+            try second.upsert([1, 30], 30)
+            try second.commit()
+            second.close()
+            expectSound(second, 60, least: Self.recoveryLeast)
         }
+    }
+
+    @Test("has been looked at often enough")
+    func count() {
+        let scripts = CrashScript.all.reduce(0) { $0 + $1.least }
+        let random = Self.seeds.reduce(0) { $0 + CrashScript.random($1).least }
+        let recoveries = Self.recovered.count * Self.recoveries * Self.recoveryLeast
+        #expect(CrashScript.all.count >= 20)
+        #expect(Self.recovered.count == 5)
+        #expect(scripts + random + recoveries >= 8000)
     }
 }

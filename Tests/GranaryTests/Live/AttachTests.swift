@@ -71,6 +71,33 @@ import Testing
         #expect(try ids(writer.refresh()) == [1, 2])
     }
 
+    @Test func takesNoneWhenTheLastOneIsDamaged() throws {
+        let disk = TestFileSystem()
+        let mine = try index("a", disk, [try document(1), try document(2)])
+        _ = try index("b", disk, [try document(2, 5), try document(3)])
+        let elsewhere = TestFileSystem(seed: 9)
+        _ = try index("c", elsewhere, [try document(4)])
+        let damaged = try IndexImage.rewrite(
+            elsewhere.files(in: "c"), directory: "c",
+            section: { _, section, bytes in
+                section.id.name == "key starts" ? [UInt8](repeating: 255, count: bytes.count) : bytes
+            })
+        try disk.createDirectory("c")
+        for (name, bytes) in try damaged.files(in: "c") {
+            try disk.create("c/\(name)").write(bytes.rawBytes, at: 0)
+        }
+        let writer = try mine.writer(.small())
+        try writer.upsert(try document(6))
+        let names = try disk.list("a")
+        #expect(errorCode { try writer.attach(["b", "c"]) } == .corrupt)
+        #expect(try disk.list("a") == names)
+        #expect(try ids(writer.refresh()) == [1, 2, 6])
+        #expect(try writer.attach(["b"]) == 2)
+        #expect(try writer.commit().documents == 4)
+        #expect(try ids(mine.snapshot()) == [1, 6, 2, 3])
+        try mine.snapshot().verify(.full)
+    }
+
     @Test func refusesWhatDoesNotGoTogether() throws {
         let disk = TestFileSystem()
         let mine = try index("a", disk, [try document(1)])
