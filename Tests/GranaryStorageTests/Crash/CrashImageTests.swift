@@ -19,7 +19,7 @@ struct CrashImageTests {
     }
 
     /// Seeds of random work.
-    private static let seeds: UInt64 = Effort.isLong ? 600 : 12
+    private static let seeds: UInt64 = Effort.isLong ? 1200 : 12
     /// Images that they make at least.
     private static let minimum = Effort.isLong ? 2_000_000 : 12_000
 
