@@ -10,33 +10,38 @@ struct MergeCandidate: Sendable, Equatable {
     var liveBytes: UInt64 {
         documents == 0 ? 0 : UInt64(Double(bytes) * Double(documents - dead) / Double(documents))
     }
+    /// The share of its documents that are dead.
+    var deadShare: Double { documents == 0 ? 0 : Double(dead) / Double(documents) }
 }
 
 /// Which segments are to be merged.
 ///
 /// Source: the tiered policy of Lucene: segments of about one size are merged together, so that a byte is
 /// written once for each tier; the merge with the least skew, the smallest size and the most dead documents
-/// comes first.
+/// comes first. What differs: a segment with many dead documents may be rewritten alone.
 struct MergePolicy: Sendable {
     let options: MergeOptions
-    /// A merge whose output is not this much larger than its largest input is not worth it, unless it gets
-    /// rid of dead documents: else the largest segment would be written again for each small one.
+    /// A merge whose output is not this much larger than its largest input is not worth it: the largest
+    /// segment would be written again for each small one.
     private static let smallestGrowth = 1.5
 
-    /// Segments that an index of some live bytes may have.
-    func allowed(_ liveBytes: UInt64) -> Int {
-        var (size, rest, count) = (Double(options.floorBytes), Double(liveBytes), 0.0)
-        let tier = Double(options.segmentsPerTier)
-        while true {
-            let level = rest / size
-            if level < tier || size >= Double(options.ceilingBytes) {
-                return max(Int((count + level).rounded(.up)), options.segmentsPerTier)
-            }
+    /// Segments that an index may have: a tier of each size below that of the largest, and all that no merge
+    /// may take for their size.
+    func allowed(_ segments: [MergeCandidate]) -> Int {
+        let (ceiling, tier) = (Double(options.ceilingBytes), Double(options.segmentsPerTier))
+        let large = segments.count(where: isLarge)
+        var rest = segments.reduce(0.0) { $0 + (isLarge($1) ? 0 : Double($1.liveBytes)) }
+        var (size, count) = (Double(options.floorBytes), 0.0)
+        while rest >= tier * size, size < ceiling {
             count += tier
             rest -= tier * size
-            size = min(Double(options.ceilingBytes), size * tier)
+            size = min(ceiling, size * tier)
         }
+        return large + max(Int((count + rest / size).rounded(.up)), options.segmentsPerTier)
     }
+
+    /// Whether a segment is too large for a merge with another of its size.
+    private func isLarge(_ segment: MergeCandidate) -> Bool { segment.liveBytes > options.ceilingBytes / 2 }
 
     /// The merges that are due, the most urgent first.
     ///
@@ -44,32 +49,39 @@ struct MergePolicy: Sendable {
     ///   - segments: all segments.
     ///   - busy: those that no merge may take.
     func merges(_ segments: [MergeCandidate], busy: Set<UInt64>) -> [[UInt64]] {
-        var (busy, result) = (busy, [[UInt64]]())
-        let allowed = allowed(segments.reduce(0) { $0 + $1.liveBytes })
-        while true {
-            let free = segments.filter { !busy.contains($0.id) }
-            var next: [MergeCandidate]?
-            if free.count > allowed { next = best(free) }
-            next = next ?? rewrite(free)
-            guard let merge = next else { return result }
+        let allowed = allowed(segments)
+        // What is wholly dead goes without a merge.
+        var free = segments.filter { !busy.contains($0.id) && $0.dead < $0.documents }
+        var result: [[UInt64]] = []
+        while let merge = best(free, hasMany: free.count > allowed) {
             result.append(merge.map(\.id))
-            busy.formUnion(merge.map(\.id))
+            free.removeAll { segment in merge.contains { $0.id == segment.id } }
         }
+        return result
     }
 
-    /// The merge of the least cost for its gain; nil when none is worth it.
-    private func best(_ free: [MergeCandidate]) -> [MergeCandidate]? {
-        let sorted = free.sorted { ($0.liveBytes, $1.id) > ($1.liveBytes, $0.id) }
+    /// The merge of the least cost for its gain; nil when none is due.
+    ///
+    /// - Parameter hasMany: whether there are more segments than there may be.
+    private func best(_ free: [MergeCandidate], hasMany: Bool) -> [MergeCandidate]? {
+        let hasManyDead = Self.deadShare(free) > options.largestDeletedShare
+        guard hasMany || hasManyDead else { return nil }
         var best: (score: Double, merge: [MergeCandidate])?
-        for start in sorted.indices {
-            let (merge, isCut) = pack(sorted[start...])
-            guard merge.count > 1 else { continue }
-            let total = merge.reduce(0) { $0 + $1.liveBytes }
-            let largest = merge.map(\.liveBytes).max() ?? 0
-            let isWorthIt = Double(total) >= Self.smallestGrowth * Double(largest)
-            guard isWorthIt || Self.deadShare(merge) > options.largestDeletedShare / 2 else { continue }
-            let score = score(merge, isCut: isCut)
+        func consider(_ merge: [MergeCandidate], isSkewed: Bool) {
+            let score = score(merge, isSkewed: isSkewed)
             if best.map({ score < $0.score }) ?? true { best = (score, merge) }
+        }
+        let sorted = free.sorted { ($0.liveBytes, $1.id) > ($1.liveBytes, $0.id) }
+        for (position, segment) in sorted.enumerated() {
+            let reclaims = hasManyDead && segment.deadShare > options.largestDeletedShare
+            // Nothing else is written for the sake of these documents: no skew.
+            if reclaims { consider([segment], isSkewed: false) }
+            if isLarge(segment), !reclaims { continue }
+            let (merge, isCut) = pack(sorted[position...])
+            let total = merge.reduce(0.0) { $0 + Double($1.liveBytes) }
+            guard merge.count > 1, total >= Self.smallestGrowth * Double(segment.liveBytes) else { continue }
+            guard hasMany || Self.deadShare(merge) > options.largestDeletedShare else { continue }
+            consider(merge, isSkewed: !isCut)
         }
         return best?.merge
     }
@@ -78,11 +90,11 @@ struct MergePolicy: Sendable {
     private func pack(_ sorted: ArraySlice<MergeCandidate>) -> (merge: [MergeCandidate], isCut: Bool) {
         var (merge, total, isCut) = ([MergeCandidate](), UInt64(0), false)
         for segment in sorted {
+            if merge.count >= options.segmentsPerTier, total > options.floorBytes { break }
             if total + segment.liveBytes > options.ceilingBytes {
                 isCut = true
                 continue
             }
-            if merge.count >= options.segmentsPerTier, total > options.floorBytes { break }
             merge.append(segment)
             total += segment.liveBytes
         }
@@ -90,39 +102,28 @@ struct MergePolicy: Sendable {
     }
 
     /// The smaller the better.
-    private func score(_ merge: [MergeCandidate], isCut: Bool) -> Double {
+    ///
+    /// - Parameter isSkewed: whether the largest input's share of the output counts; else the merge is taken
+    ///   for one of equal segments.
+    private func score(_ merge: [MergeCandidate], isSkewed: Bool) -> Double {
         let floored = merge.map { Double(max($0.liveBytes, options.floorBytes)) }
         let skew =
-            isCut ? 1 / Double(options.segmentsPerTier) : (floored.max() ?? 0) / floored.reduce(0, +)
+            isSkewed ? (floored.max() ?? 0) / floored.reduce(0, +) : 1 / Double(options.segmentsPerTier)
         let live = 1 - Self.deadShare(merge)
-        let size = Double(max(1, merge.reduce(0) { $0 + $1.liveBytes }))
-        // powl and its kin are not for the engine: the 20th root by way of two square roots and a fifth.
-        return skew * Self.twentiethRoot(size) * live * live
+        return skew * Self.twentiethRoot(merge.reduce(0.0) { $0 + Double($1.liveBytes) }) * live * live
     }
 
-    /// Close enough for a preference.
+    /// Close enough for a preference: the power of 3/64. The engine has no better root than the square one.
     private static func twentiethRoot(_ value: Double) -> Double {
-        // x^(1/16) and x^(1/32) on both sides of x^(1/20).
         let sixteenth = value.squareRoot().squareRoot().squareRoot().squareRoot()
         return (sixteenth * sixteenth.squareRoot()).squareRoot()
     }
 
-    /// The segment to be written again for its dead documents, when the index has too many; nil otherwise.
-    private func rewrite(_ free: [MergeCandidate]) -> [MergeCandidate]? {
-        let dead = free.reduce(0) { $0 + $1.bytes - $1.liveBytes }
-        // In an index that is small beside the floor, dead documents cost next to nothing.
-        guard dead > options.floorBytes / 8, Self.deadShare(free) > options.largestDeletedShare else {
-            return nil
-        }
-        let worst = free.max { ($0.bytes - $0.liveBytes, $1.id) < ($1.bytes - $1.liveBytes, $0.id) }
-        return worst.map { [$0] }
-    }
-
     /// The share of dead documents, by bytes.
     private static func deadShare(_ segments: [MergeCandidate]) -> Double {
-        let bytes = segments.reduce(0) { $0 + $1.bytes }
-        let live = segments.reduce(0) { $0 + $1.liveBytes }
-        return bytes == 0 ? 0 : Double(bytes - live) / Double(bytes)
+        let bytes = segments.reduce(0.0) { $0 + Double($1.bytes) }
+        let live = segments.reduce(0.0) { $0 + Double($1.liveBytes) }
+        return bytes == 0 ? 0 : (bytes - live) / bytes
     }
 
     /// The cheapest merge that leaves at most `count` segments, and when that is 1 no dead document; nil when

@@ -22,29 +22,31 @@ final class MergeScheduler: Sendable {
     let policy: MergePolicy
     let host: any MergeHost
     let state = Mutex(State())
+    /// Bytes on disk that merges leave free.
+    private let reserveBytes: UInt64
     /// Merges of fewer live bytes never wait for a thread.
-    private static let smallBytes: UInt64 = 50 << 20
-    /// Marks the threads of merges.
-    private static let mark = DispatchSpecificKey<Bool>()
+    static let smallBytes: UInt64 = 50 << 20
     /// Of free space that a merge needs, beside its inputs' live bytes.
-    static let spaceShare = 1.1
-    /// How often corrupt input is tried.
-    private static let corruptTries = 3
+    private static let spaceShare = 1.1
+    /// How often a look is taken at failed merges whose time has come, and at an index that is at rest.
+    private static let lookSeconds = 5
+    /// After so many seconds without a change an index is at rest.
+    static let restSeconds: UInt64 = 60
 
     /// A merge that runs.
     struct Running: Sendable {
         var ids: Set<UInt64>
+        /// Of live documents, as are these.
         var bytes: UInt64
         var documents: Int
         var control: MergeControl
-    }
 
-    /// A set of segments whose merge has failed.
-    struct Failure: Sendable {
-        var count = 0
-        var corruptCount = 0
-        /// In the host's time.
-        var notBefore: UInt64 = 0
+        init(_ chosen: [MergeCandidate], _ control: MergeControl) {
+            ids = Set(chosen.map(\.id))
+            bytes = chosen.reduce(0) { $0 + $1.liveBytes }
+            documents = chosen.reduce(0) { $0 + $1.documents - $1.dead }
+            self.control = control
+        }
     }
 
     struct State: Sendable {
@@ -53,35 +55,41 @@ final class MergeScheduler: Sendable {
         var isShutDown = false
         /// Whether somebody merges by hand, and nothing starts by itself.
         var isManual = false
-        var failures: [Set<UInt64>: Failure] = [:]
-        /// Segments with damage that no merge is to touch again.
-        var quarantined: Set<UInt64> = []
+        var failures = MergeFailures()
         /// Merges that wait for space on disk.
-        var lacksSpace = false
+        var lackingSpace: Set<Set<UInt64>> = []
         var done = 0
         var failed = 0
+        /// Merges that had to wait for space on disk.
+        var skipped = 0
         var lastFailure: GranaryError?
+        /// What made merging useless for good.
+        var poison: GranaryError?
         var waiting: [DispatchSemaphore] = []
         /// Of the last change of segments, in the host's time.
         var lastChange: UInt64 = 0
+
+        /// Whether merges may start by themselves.
+        var isOpen: Bool { !isPaused && !isShutDown && !isManual }
+        /// Whether nothing keeps merges from what they should do.
+        var isHealthy: Bool { failures.isEmpty && lackingSpace.isEmpty && poison == nil }
+        /// Whether no merge is under way.
+        var isIdle: Bool { running.isEmpty && !isManual }
     }
 
-    init(_ options: MergeOptions, host: any MergeHost) {
+    /// - Parameter reserveBytes: bytes on disk that merges leave free.
+    init(_ options: MergeOptions, host: any MergeHost, reserveBytes: Int = 0) {
         policy = MergePolicy(options: options)
         self.host = host
+        self.reserveBytes = UInt64(max(0, reserveBytes))
     }
 
     // MARK: Starting
 
-    /// How often a look is taken at failed merges whose time has come, and at an index that is at rest.
-    private static let lookSeconds = 5
-    /// After so many seconds without a change an index is at rest.
-    private static let restSeconds: UInt64 = 60
-
     /// Starts what is due, and goes on looking.
     func start() {
         segmentsChanged()
-        look(DispatchQueue(label: "granary.merge.look"))
+        if policy.options.isAutomatic { look(DispatchQueue(label: "granary.merge.look")) }
     }
 
     private func look(_ queue: DispatchQueue) {
@@ -102,43 +110,65 @@ final class MergeScheduler: Sendable {
 
     /// - Returns: whether anything runs that will lessen the number of segments.
     @discardableResult
-    private func startDue() -> Bool {
-        let free = policy.options.isAutomatic ? try? host.freeBytes() : nil
-        let now = host.now()
+    func startDue() -> Bool {
+        guard policy.options.isAutomatic else { return false }
         return state.withLock { state in
-            guard policy.options.isAutomatic, !state.isPaused, !state.isShutDown, !state.isManual else {
-                return false
-            }
-            let segments = host.mergeCandidates()
-            let busy = state.running.reduce(into: state.quarantined) { $0.formUnion($1.ids) }
-            state.lacksSpace = false
-            for ids in policy.merges(segments, busy: busy) {
-                start(ids, segments, free: free, now: now, &state)
-            }
+            guard state.isOpen else { return false }
+            let (segments, busy) = candidates(&state)
+            let due = policy.merges(segments, busy: busy)
+            let lacked = state.lackingSpace
+            state.lackingSpace = []
+            for ids in due { begin(ids, segments, &state) }
+            state.skipped += state.lackingSpace.subtracting(lacked).count
             return !state.running.isEmpty
         }
     }
 
-    private func start(
-        _ ids: [UInt64], _ segments: [MergeCandidate], free: UInt64?, now: UInt64, _ state: inout State
-    ) {
-        let chosen = segments.filter { ids.contains($0.id) }
-        let bytes = chosen.reduce(0) { $0 + $1.liveBytes }
-        if let failure = state.failures[Set(ids)], failure.notBefore > now { return }
-        // What runs has still to be written too.
-        let needed = Double(bytes + state.running.reduce(0) { $0 + $1.bytes }) * Self.spaceShare
-        guard Double(free ?? .max) >= needed else {
-            state.lacksSpace = true
+    /// Merges more than the tiers ask for when nothing has changed for `seconds`.
+    ///
+    /// - Returns: whether a merge has been started.
+    @discardableResult
+    func mergeAtRest(seconds: UInt64) -> Bool {
+        guard policy.options.isAutomatic else { return false }
+        return state.withLock { state in
+            guard state.isOpen, state.running.isEmpty else { return false }
+            let now = host.now()
+            // The clock may have been set back.
+            state.lastChange = min(state.lastChange, now)
+            guard now - state.lastChange >= seconds * 1_000_000_000 else { return false }
+            let (segments, busy) = candidates(&state)
+            guard let ids = policy.atRest(segments, busy: busy) else { return false }
+            begin(ids, segments, &state)
+            return !state.running.isEmpty
+        }
+    }
+
+    /// All segments, and those of them that no merge may take.
+    private func candidates(_ state: inout State) -> ([MergeCandidate], busy: Set<UInt64>) {
+        let segments = host.mergeCandidates()
+        state.failures.keep(Set(segments.map(\.id)))
+        let blocked = state.failures.blocked(now: host.now())
+        return (segments, state.running.reduce(into: blocked) { $0.formUnion($1.ids) })
+    }
+
+    private func begin(_ ids: [UInt64], _ segments: [MergeCandidate], _ state: inout State) {
+        let merge = Running(segments.filter { ids.contains($0.id) }, MergeControl())
+        guard (try? checkSpace(merge, beside: state)) != nil else {
+            state.lackingSpace.insert(merge.ids)
             return
         }
-        let merge = Running(
-            ids: Set(ids), bytes: bytes, documents: chosen.reduce(0) { $0 + $1.documents - $1.dead },
-            control: MergeControl())
         state.running.append(merge)
         balance(state)
-        let queue = DispatchQueue(label: "granary.merge")
-        queue.setSpecific(key: Self.mark, value: true)
-        queue.async { self.run(merge) }
+        merge.control.start { self.run(merge) }
+    }
+
+    /// - Throws: `diskFull` when a merge might not find the space that it needs beside those that run.
+    func checkSpace(_ merge: Running, beside state: borrowing State) throws(GranaryError) {
+        let bytes = state.running.reduce(merge.bytes) { $0 + $1.bytes }
+        let (needed, free) = (Double(bytes) * Self.spaceShare + Double(reserveBytes), try host.freeBytes())
+        guard Double(free) >= needed else {
+            throw GranaryError(.diskFull, "expected \(UInt64(needed)) free bytes for a merge, found \(free)")
+        }
     }
 
     /// Lets the smallest go on and the largest wait.
@@ -151,128 +181,46 @@ final class MergeScheduler: Sendable {
         }
     }
 
+    // MARK: Running
+
     private func run(_ merge: Running) {
-        do throws(GranaryError) {
-            try merge.control.checkpoint()
-            try host.merge(Array(merge.ids), merge.control)
-            end(merge, nil)
-        } catch {
-            end(merge, error)
-        }
+        _ = attempt(merge)
         startDue()
         wake()
     }
 
-    private func end(_ merge: Running, _ error: GranaryError?) {
+    /// Merges, and notes what has come of it.
+    func attempt(_ merge: Running) -> GranaryError? {
+        var failure: GranaryError?
+        do throws(GranaryError) {
+            try merge.control.checkpoint()
+            try host.merge(merge.ids.sorted(), merge.control)
+        } catch {
+            failure = error
+        }
         let now = host.now()
         state.withLock { state in
-            state.running.removeAll { $0.ids == merge.ids }
-            note(error, of: merge.ids, now: now, &state)
+            state.running.removeAll { $0.control === merge.control }
+            note(failure, of: merge.ids, now: now, &state)
             balance(state)
         }
+        return failure
     }
 
-    /// Counts what came of a merge.
     private func note(_ error: GranaryError?, of ids: Set<UInt64>, now: UInt64, _ state: inout State) {
         guard let error else {
             state.done += 1
-            state.failures[ids] = nil
             state.lastChange = now
             return
         }
         if error.code == .cancelled { return }
         state.failed += 1
         state.lastFailure = error
-        var failure = state.failures[ids] ?? Failure()
-        failure.count += 1
-        // 1 s, 2 s, 4 s, … 10 minutes.
-        failure.notBefore = now + min(600, 1 << UInt64(min(10, failure.count - 1))) * 1_000_000_000
-        if [.corrupt, .truncated, .checksumMismatch, .wrongFile].contains(error.code) {
-            failure.corruptCount += 1
-            if failure.corruptCount >= Self.corruptTries { state.quarantined.formUnion(ids) }
-        }
-        state.failures[ids] = failure
-        if [.writerPoisoned, .commitUncertain].contains(error.code) { state.isShutDown = true }
-    }
-
-    /// Merges more than the tiers ask for when nothing has changed for `seconds`.
-    ///
-    /// - Returns: whether a merge has been started.
-    @discardableResult
-    func mergeAtRest(seconds: UInt64) -> Bool {
-        let now = host.now()
-        let free = try? host.freeBytes()
-        return state.withLock { state in
-            guard policy.options.isAutomatic, !state.isPaused, !state.isShutDown, !state.isManual,
-                state.running.isEmpty, now >= state.lastChange + seconds * 1_000_000_000
-            else { return false }
-            let segments = host.mergeCandidates()
-            guard let ids = policy.atRest(segments, busy: state.quarantined) else { return false }
-            start(ids, segments, free: free, now: now, &state)
-            return !state.running.isEmpty
-        }
-    }
-
-    // MARK: By hand
-
-    /// Merges on this thread until there are at most `count` segments.
-    ///
-    /// - Throws: `cancelled`, `diskFull` without space for the output, and what the merge finds wrong.
-    func mergeDown(to count: Int, cancellation: Cancellation?) throws(GranaryError) {
-        try enterManual(cancellation)
-        defer {
-            state.withLock { $0.isManual = false }
-            startDue()
-            wake()
-        }
-        while true {
-            try cancellation?.check()
-            let segments = host.mergeCandidates()
-            guard let ids = policy.forced(segments, to: count) else { return }
-            let chosen = segments.filter { ids.contains($0.id) }
-            let bytes = chosen.reduce(0) { $0 + $1.liveBytes }
-            let (needed, free) = (UInt64(Double(bytes) * Self.spaceShare), try host.freeBytes())
-            guard free >= needed else {
-                throw GranaryError(
-                    .diskFull, "expected \(needed) free bytes for a merge, found \(free)")
-            }
-            let merge = Running(
-                ids: Set(ids), bytes: bytes, documents: chosen.reduce(0) { $0 + $1.documents - $1.dead },
-                control: MergeControl(cancellation))
-            state.withLock { state in
-                state.running.append(merge)
-                if state.isShutDown { merge.control.cancel() }
-            }
-            do throws(GranaryError) {
-                try host.merge(ids, merge.control)
-                end(merge, nil)
-            } catch {
-                end(merge, error)
-                throw error
-            }
-        }
-    }
-
-    /// Waits until no other merge runs, and keeps others from starting.
-    private func enterManual(_ cancellation: Cancellation?) throws(GranaryError) {
-        while true {
-            let signal = state.withLock { state -> DispatchSemaphore? in
-                if !state.isManual, state.running.isEmpty || state.isPaused {
-                    // Paused ones would never end: they give way.
-                    for merge in state.running { merge.control.cancel() }
-                    if state.running.isEmpty {
-                        state.isManual = true
-                        return nil
-                    }
-                }
-                let signal = DispatchSemaphore(value: 0)
-                state.waiting.append(signal)
-                return signal
-            }
-            guard let signal else { return }
-            _ = signal.wait(timeout: .now() + .milliseconds(100))
-            try cancellation?.check()
-        }
+        state.failures.note(error, of: ids, now: now)
+        guard [.writerPoisoned, .commitUncertain].contains(error.code) else { return }
+        state.poison = state.poison ?? error
+        state.isShutDown = true
+        for merge in state.running { merge.control.cancel() }
     }
 
     // MARK: Control
@@ -296,81 +244,62 @@ final class MergeScheduler: Sendable {
     }
 
     /// Waits until no merge runs and none is due, not even for an index at rest. Does not wait for merges
-    /// that are paused.
+    /// that are paused, and called from inside of one not at all.
+    ///
+    /// - Throws: `writerPoisoned`, `commitUncertain`, `cancelled`.
     func waitUntilIdle(_ cancellation: Cancellation? = nil) throws(GranaryError) {
-        while true {
+        while !isWithin() {
             try cancellation?.check()
             if !startDue() { mergeAtRest(seconds: 0) }
-            let (signal, error) = state.withLock { state -> (DispatchSemaphore?, GranaryError?) in
-                if state.isShutDown { return (nil, state.lastFailure) }
-                if state.running.isEmpty || state.isPaused { return (nil, nil) }
-                let signal = DispatchSemaphore(value: 0)
-                state.waiting.append(signal)
-                return (signal, nil)
+            let (signal, poison) = state.withLock { state -> (DispatchSemaphore?, GranaryError?) in
+                state.isIdle || state.isPaused ? (nil, state.poison) : (newSignal(&state), nil)
             }
-            if let error { throw error }
+            if let poison { throw poison }
             guard let signal else { return }
             // A cancellation wakes nobody.
             _ = signal.wait(timeout: .now() + .milliseconds(cancellation == nil ? 60_000 : 100))
         }
     }
 
-    /// Stops all merges and waits until they have ended; called by one of them, it does not wait.
+    /// Stops all merges and waits until they have ended; called from inside of one, it does not wait.
     func shutdown() {
         state.withLock { state in
             state.isShutDown = true
             for merge in state.running { merge.control.cancel() }
         }
         wake()
-        if DispatchQueue.getSpecific(key: Self.mark) == true { return }
-        while true {
-            let signal = state.withLock { state -> DispatchSemaphore? in
-                if state.running.isEmpty { return nil }
-                let signal = DispatchSemaphore(value: 0)
-                state.waiting.append(signal)
-                return signal
-            }
-            guard let signal else { return }
-            signal.wait()
+        while !isWithin(), let signal = state.withLock({ $0.isIdle ? nil : newSignal(&$0) }) { signal.wait() }
+    }
+
+    // MARK: Waiting
+
+    /// Whether this code is part of a merge, and must not wait for it.
+    func isWithin() -> Bool {
+        guard let current = MergeControl.current else { return false }
+        return state.withLock { $0.running.contains { ObjectIdentifier($0.control) == current } }
+    }
+
+    /// Something to wait with for the next change.
+    func newSignal(_ state: inout State) -> DispatchSemaphore {
+        let signal = DispatchSemaphore(value: 0)
+        state.waiting.append(signal)
+        return signal
+    }
+
+    /// Waits for the next change, but not for long.
+    func wait(milliseconds: Int) {
+        let signal = state.withLock { newSignal(&$0) }
+        if signal.wait(timeout: .now() + .milliseconds(milliseconds)) == .timedOut {
+            state.withLock { $0.waiting.removeAll { $0 === signal } }
         }
     }
 
     /// Tells all that wait that something has changed.
-    private func wake() {
+    func wake() {
         let waiting = state.withLock { state in
             defer { state.waiting = [] }
             return state.waiting
         }
         for signal in waiting { signal.signal() }
-    }
-
-    // MARK: Back-pressure
-
-    /// Waits for merges that are far behind: longer the more segments there are, and beyond three times what
-    /// the tiers allow until there are fewer. Never waits when no merge can run.
-    ///
-    /// - Returns: how long it has waited.
-    /// - Throws: `stalled` after `longest`.
-    func admit(longest: Duration) throws(GranaryError) -> Duration {
-        guard policy.options.isAutomatic else { return .zero }
-        let clock = ContinuousClock()
-        let start = clock.now
-        while true {
-            let segments = host.mergeCandidates()
-            let allowed = policy.allowed(segments.reduce(0) { $0 + $1.liveBytes })
-            if segments.count <= 2 * allowed || !startDue() { return clock.now - start }
-            let isBlocked = segments.count > 3 * allowed
-            let excess = min(7, segments.count - 2 * allowed - 1)
-            let signal = DispatchSemaphore(value: 0)
-            state.withLock { $0.waiting.append(signal) }
-            _ = signal.wait(timeout: .now() + .milliseconds(isBlocked ? 50 : min(100, 1 << excess)))
-            if !isBlocked { return clock.now - start }
-            if clock.now - start > longest {
-                throw GranaryError(
-                    .stalled,
-                    "waited \(longest) for merges: \(segments.count) segments, expected \(3 * allowed) or fewer"
-                )
-            }
-        }
     }
 }

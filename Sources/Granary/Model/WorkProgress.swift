@@ -3,7 +3,7 @@ import Synchronization
 /// How far a long operation has come.
 public struct WorkProgress: Sendable {
     /// What is being done. Phases follow one another in this order.
-    public enum Phase: String, Sendable, CaseIterable {
+    public enum Phase: String, Sendable, Codable, CaseIterable {
         /// Documents are taken in; the unit is documents.
         case reading
         /// Rows are encoded and documents numbered; the unit is documents.

@@ -122,8 +122,23 @@ extension WriterCore {
             }
             guard !chosen.isEmpty else { return }
             let snapshot = try Index.open(at: directory.path, fileSystem: directory.fileSystem).snapshot()
+            let isNew = try directory.fileSystem.status(path) == nil
             try snapshot.backup(to: path, segments: Set(names))
-            try publishNow(replacing: chosen, by: nil)
+            do throws(GranaryError) {
+                try publishNow(replacing: chosen, by: nil)
+            } catch {
+                // Where the outcome is in doubt, better twice than not at all.
+                if directory.poison == nil { removeIndex(at: path, isNew: isNew) }
+                throw error
+            }
         }
+    }
+
+    /// Removes an index that was made for nothing.
+    private func removeIndex(at path: String, isNew: Bool) {
+        let fileSystem = directory.fileSystem
+        guard let copy = try? DirectoryWriter.open(fileSystem: fileSystem, path: path) else { return }
+        copy.destroy()
+        if isNew { try? fileSystem.removeDirectory(path) }
     }
 }

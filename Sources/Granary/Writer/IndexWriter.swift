@@ -14,7 +14,7 @@ public final class IndexWriter: Sendable {
     init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
         let core = try WriterCore(directory: directory, schema: schema, options: options)
         self.core = core
-        merges = MergeScheduler(options.merging, host: core)
+        merges = MergeScheduler(options.merging, host: core, reserveBytes: options.reserveBytes)
         core.attach(merges)
         autoCommit = options.autoCommit.map { AutoCommitter($0, core) }
         merges.start()
@@ -186,7 +186,8 @@ public final class IndexWriter: Sendable {
     /// - Parameters:
     ///   - segments: ids as `IndexStatistics` has them.
     ///   - path: where the new index goes; absent or empty.
-    /// - Throws: `notFound` for a segment that is not here, and as `Snapshot.backup`.
+    /// - Throws: `notFound` for a segment that is not here, and as `Snapshot.backup` and
+    ///   `commit(userData:)`. Nothing is left at the path then, unless the outcome is in doubt.
     public func detach(_ segments: [String], to path: String) throws(GranaryError) {
         try core.detach(segments, to: path)
     }

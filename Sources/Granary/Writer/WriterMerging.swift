@@ -45,7 +45,8 @@ extension WriterCore: MergeHost {
         let context = context(
             vocabulary: vocabulary,
             progress: BuildProgress(
-                handler: handler, checkpoint: { () throws(GranaryError) in try control.checkpoint() }))
+                handler: { control.report($0, to: handler) },
+                checkpoint: { () throws(GranaryError) in try control.checkpoint() }))
         let built = try SegmentMerger.merge(inputs.map { $0.reader(dead: $0.committedDead) }, context)
         guard let built else { return try publish(replacing: inputs, by: nil) }
         let reader = try open(built, .disk)

@@ -27,10 +27,24 @@ public struct WriterStatistics: Sendable, Codable, Equatable {
         public var documents: Int
         /// Their bytes.
         public var bytes: UInt64
+        /// What it is doing; nil before it has begun.
+        public var phase: WorkProgress.Phase?
         /// Whether it waits for smaller ones or for `resumeMerges`.
         public var isPaused: Bool
     }
 
+    /// How the writer is doing.
+    public enum Health: String, Sendable, Codable, CaseIterable {
+        /// Nothing is wrong.
+        case good
+        /// It works, but merges lack space, have failed, or leave damaged segments alone.
+        case degraded
+        /// An earlier failure makes it unusable. Snapshots are as good as ever.
+        case poisoned
+    }
+
+    /// How the writer is doing.
+    public var health: Health
     /// Documents that are in no segment yet.
     public var bufferedDocuments: Int
     /// Memory of these and of segments in memory, roughly.
@@ -55,6 +69,8 @@ public struct WriterStatistics: Sendable, Codable, Equatable {
     public var merges: Int
     /// Merges that have failed.
     public var failedMerges: Int
+    /// Merges that had to wait for space on disk.
+    public var skippedMerges: Int
     /// Whether a merge waits for space on disk.
     public var lacksSpaceForMerges: Bool
     /// Segments that no merge touches because they are damaged.
@@ -75,6 +91,7 @@ extension WriterCore {
         let poison = directory.poison
         return state.withLock { state in
             WriterStatistics(
+                health: poison != nil ? .poisoned : merging.isHealthy ? .good : .degraded,
                 bufferedDocuments: state.bufferedCount(), bufferedBytes: state.memoryBytes(),
                 memorySegments: state.segments.count { $0.place == .memory },
                 segments: state.segments.count, commits: counts.commits, flushes: counts.flushes,
@@ -84,9 +101,10 @@ extension WriterCore {
                 runningMerges: merging.running.map {
                     WriterStatistics.Merge(
                         segments: $0.ids.count, documents: $0.documents, bytes: $0.bytes,
-                        isPaused: $0.control.isPaused)
+                        phase: $0.control.phase, isPaused: $0.control.isPaused)
                 }, merges: merging.done, failedMerges: merging.failed,
-                lacksSpaceForMerges: merging.lacksSpace, quarantinedSegments: merging.quarantined.count,
+                skippedMerges: merging.skipped, lacksSpaceForMerges: !merging.lackingSpace.isEmpty,
+                quarantinedSegments: merging.failures.quarantined.count,
                 stalls: counts.stalls, lastFailure: (counts.lastFailure ?? merging.lastFailure)?.description,
                 poison: poison?.description)
         }

@@ -9,11 +9,21 @@ public final class TestFileSystem: FileSystem {
         var writable: Int?
         var written = 0
     }
-    private let base = MemoryFileSystem()
+    private let base: MemoryFileSystem
     private let state: Mutex<State>
 
     /// - Parameter seed: of the random names.
-    public init(seed: UInt64 = 1) { state = Mutex(State(random: TestRandom(seed: seed))) }
+    public convenience init(seed: UInt64 = 1) { self.init(MemoryFileSystem(), seed: seed) }
+
+    private init(_ base: MemoryFileSystem, seed: UInt64) {
+        self.base = base
+        state = Mutex(State(random: TestRandom(seed: seed)))
+    }
+
+    /// What a process that dies now leaves: all names and bytes, no locks. There is room on the disk.
+    public func afterCrash(seed: UInt64) -> TestFileSystem {
+        TestFileSystem(MemoryFileSystem(base.entries, seed: seed), seed: seed)
+    }
 
     /// A directory with files in it.
     public convenience init(files: [String: [UInt8]], in directory: String) throws(GranaryError) {
@@ -31,6 +41,12 @@ public final class TestFileSystem: FileSystem {
 
     /// Bytes written so far.
     public var writtenBytes: Int { state.withLock { $0.written } }
+
+    /// Removes a directory of files.
+    public func remove(directory: String) throws(GranaryError) {
+        for name in try list(directory) { try unlink("\(directory)/\(name)") }
+        try removeDirectory(directory)
+    }
 
     /// All files of a directory.
     public func files(in directory: String) throws(GranaryError) -> [String: [UInt8]] {

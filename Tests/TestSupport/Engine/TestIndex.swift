@@ -50,7 +50,8 @@ extension WriterOptions {
     ) -> WriterOptions {
         WriterOptions(
             memoryBytes: 64 << 20, threads: threads, segmentDocuments: segmentDocuments,
-            build: BuildOptions(exactBelow: exactBelow, calibrationQueries: calibrationQueries),
+            build: BuildOptions(
+                exactBelow: exactBelow, calibrationQueries: calibrationQueries, calibrateFrom: 0),
             merging: MergeOptions(isAutomatic: false), reserveBytes: 0)
     }
 }
