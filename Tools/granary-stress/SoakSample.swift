@@ -15,10 +15,13 @@ struct SoakSample: Encodable {
     /// The files of segments, times the live share of their documents.
     let liveBytes: UInt64
     let ratio: Double
+    /// The largest of the seconds since the last sample.
+    let peakRatio: Double
     let documents: Int
     let segments: Int
     let generation: UInt64
     let changes: Int
+    let changesPerSecond: Double
     let commits: Int
     let searches: Int
     let searchP50: Double
@@ -30,38 +33,32 @@ struct SoakSample: Encodable {
     let stalls: Int
     let stallSeconds: Double
 
-    init(second: Double, path: String, index: Index, writer: IndexWriter, load: SoakLoad) throws {
+    init(
+        second: Double, size: IndexSize, peakRatio: Double, writer: WriterStatistics, counts: SoakLoad.Counts,
+        changesBefore: Int, period: Double
+    ) {
         let status = Self.processStatus()
-        let counts = load.take()
         let sorted = counts.latencies.sorted()
         func quantile(_ share: Double) -> Double {
             sorted.isEmpty
                 ? 0 : Self.rounded(sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))])
-        }
-        let written = writer.statistics
-        // The disk first: a commit between the two makes the share larger, not smaller.
-        let disk = Self.bytes(in: path)
-        let held = try index.snapshot().statistics()
-        let live = held.segments.reduce(0.0) { sum, segment in
-            let bytes = segment.sections.reduce(0) { $0 + $1.bytes }
-            return sum + Double(bytes) * Double(segment.documents - segment.dead) / Double(segment.documents)
         }
         self.second = second.rounded()
         residentMB = status["VmRSS"] ?? 0
         anonymousMB = status["RssAnon"] ?? 0
         descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
         mappings = Self.mappingCount()
-        diskBytes = disk
-        liveBytes = UInt64(live)
-        ratio = Self.rounded(Double(disk) / max(1, live))
-        (documents, segments, generation) = (held.documents, held.segments.count, held.generation)
+        (diskBytes, liveBytes) = (size.disk, UInt64(size.live))
+        (ratio, self.peakRatio) = (Self.rounded(size.ratio), Self.rounded(peakRatio))
+        (documents, segments, generation) = (size.documents, size.segments, size.generation)
         (changes, commits, searches) = (counts.changes, counts.commits, counts.searches)
+        changesPerSecond = (Double(changes - changesBefore) / period).rounded()
         (searchP50, searchP99) = (quantile(0.5), quantile(0.99))
-        (merges, failedMerges) = (written.merges, written.failedMerges)
-        runningMerges = written.runningMerges.count
-        writeAmplification = Self.rounded(written.writeAmplification)
-        stalls = written.stalls.values.reduce(0) { $0 + $1.count }
-        stallSeconds = Self.rounded(written.stalls.values.reduce(0) { $0 + $1.seconds })
+        (merges, failedMerges) = (writer.merges, writer.failedMerges)
+        runningMerges = writer.runningMerges.count
+        writeAmplification = Self.rounded(writer.writeAmplification)
+        stalls = writer.stalls.values.reduce(0) { $0 + $1.count }
+        stallSeconds = Self.rounded(writer.stalls.values.reduce(0) { $0 + $1.seconds })
     }
 
     /// A line of JSON.
@@ -90,13 +87,34 @@ struct SoakSample: Encodable {
         let text = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
         return text.utf8.count { $0 == UInt8(ascii: "\n") }
     }
+}
 
-    private static func bytes(in path: String) -> UInt64 {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.reduce(0) { sum, name in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")
+/// What the files of an index take, beside what they have to.
+struct IndexSize {
+    /// Of all files in the directory.
+    let disk: UInt64
+    /// The files of segments, times the live share of their documents.
+    let live: Double
+    let documents: Int
+    let segments: Int
+    let generation: UInt64
+
+    var ratio: Double { Double(disk) / max(1, live) }
+
+    init(_ index: Index) throws {
+        // The disk first: a commit between the two makes the share larger, not smaller.
+        let names = try FileManager.default.contentsOfDirectory(atPath: index.path)
+        disk = names.reduce(0) { sum, name in
+            // One may be gone since it was listed.
+            let attributes = try? FileManager.default.attributesOfItem(atPath: "\(index.path)/\(name)")
             return sum + ((attributes?[.size] as? NSNumber)?.uint64Value ?? 0)
         }
+        let held = try index.snapshot().statistics()
+        live = held.segments.reduce(0.0) { sum, segment in
+            let bytes = segment.sections.reduce(0) { $0 + $1.bytes }
+            return sum + Double(bytes) * Double(segment.documents - segment.dead) / Double(segment.documents)
+        }
+        (documents, segments, generation) = (held.documents, held.segments.count, held.generation)
     }
 }
 
@@ -116,8 +134,8 @@ struct SoakJudge {
     var finding: String? {
         // At first caches fill.
         let settled = samples.filter { $0.second >= settledAfter }
-        if let worst = settled.max(by: { $0.ratio < $1.ratio }), worst.ratio > largestRatio {
-            return "the index took \(worst.ratio) times its live bytes after \(worst.second) s"
+        if let worst = settled.max(by: { $0.peakRatio < $1.peakRatio }), worst.peakRatio > largestRatio {
+            return "the index took \(worst.peakRatio) times its live bytes before \(worst.second) s"
         }
         if let last = samples.last, last.failedMerges > 0 { return "\(last.failedMerges) merges have failed" }
         // The last third of a long run, beside the one before it.

@@ -9,9 +9,9 @@ struct WorkCommand: ParsableCommand {
         commandName: "work",
         abstract: "Commits batch after batch of random changes until it is killed.",
         discussion: """
-            Prints "started N" before the commit of batch N begins, and "acknowledged N G" once it is done as \
-            generation G. Between batches it refreshes, rolls back, prepares and aborts, merges, backs up and \
-            opens the index again, at random.
+            Prints "started N" before the commit of batch N begins, and "acknowledged N G" once it is done \
+            as generation G. Between batches it refreshes, rolls back, prepares and aborts, merges, backs up \
+            and opens the index again, at random.
             """)
 
     @Option(help: "The index directory; made when it is not there.") var index: String

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Granary
 
-/// Asynchronous calls wait on threads of the engine: Swift's cooperative pool, with its one thread a core, has
-/// them free for others.
+/// Asynchronous calls wait on threads of the engine: Swift's cooperative pool, with its one thread a core,
+/// has them free for others.
 @Suite struct PoolTests {
     /// Where calls wait until it is opened.
     private final class Gate: Sendable {

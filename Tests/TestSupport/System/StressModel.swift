@@ -1,7 +1,7 @@
 public import Granary
 
-/// What an index of the stress tool holds after so many batches. Each batch follows from a seed and its number,
-/// so that whoever knows these can tell what must be there.
+/// What an index of the stress tool holds after so many batches. Each batch follows from a seed and its
+/// number, so that whoever knows these can tell what must be there.
 public struct StressModel: Sendable, Equatable {
     /// A change of a batch.
     public enum Change: Sendable {
