@@ -60,21 +60,22 @@ struct SoakCommand: ParsableCommand {
         _ index: Index, _ writer: IndexWriter, _ load: SoakLoad, _ judge: inout SoakJudge
     ) throws {
         let start = ContinuousClock.now
-        var (lines, peak, changes) = (0, 0.0, 0)
+        var (lines, changes) = (0, 0)
+        var peak = try IndexSize(index)
         while (ContinuousClock.now - start).seconds < minutes * 60 {
             let due = Double(lines + 1) * every - (ContinuousClock.now - start).seconds
             Thread.sleep(forTimeInterval: max(0.001, min(1, due)))
             let second = (ContinuousClock.now - start).seconds
             let size = try IndexSize(index)
-            peak = max(peak, size.ratio)
+            if size.ratio > peak.ratio { peak = size }
             if let failure = load.failure { throw Finding(failure) }
             guard second >= Double(lines + 1) * every else { continue }
             let sample = SoakSample(
-                second: second, size: size, peakRatio: peak, writer: writer.statistics, counts: load.take(),
+                second: second, size: size, peak: peak, writer: writer.statistics, counts: load.take(),
                 changesBefore: changes, period: every)
             say(sample.line)
             judge.add(sample)
-            (lines, peak, changes) = (lines + 1, 0, sample.changes)
+            (lines, peak, changes) = (lines + 1, size, sample.changes)
         }
     }
 

@@ -17,6 +17,8 @@ struct SoakSample: Encodable {
     let ratio: Double
     /// The largest of the seconds since the last sample.
     let peakRatio: Double
+    /// What lay on the disk then, by what it was for, as shares of the live bytes.
+    let peakShares: [String: Double]
     let documents: Int
     let segments: Int
     let generation: UInt64
@@ -34,7 +36,7 @@ struct SoakSample: Encodable {
     let stallSeconds: Double
 
     init(
-        second: Double, size: IndexSize, peakRatio: Double, writer: WriterStatistics, counts: SoakLoad.Counts,
+        second: Double, size: IndexSize, peak: IndexSize, writer: WriterStatistics, counts: SoakLoad.Counts,
         changesBefore: Int, period: Double
     ) {
         let status = Self.processStatus()
@@ -49,7 +51,8 @@ struct SoakSample: Encodable {
         descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
         mappings = Self.mappingCount()
         (diskBytes, liveBytes) = (size.disk, UInt64(size.live))
-        (ratio, self.peakRatio) = (Self.rounded(size.ratio), Self.rounded(peakRatio))
+        (ratio, peakRatio) = (Self.rounded(size.ratio), Self.rounded(peak.ratio))
+        peakShares = peak.bytes.mapValues { Self.rounded(Double($0) / max(1, peak.live)) }
         (documents, segments, generation) = (size.documents, size.segments, size.generation)
         (changes, commits, searches) = (counts.changes, counts.commits, counts.searches)
         changesPerSecond = (Double(changes - changesBefore) / period).rounded()
@@ -91,24 +94,34 @@ struct SoakSample: Encodable {
 
 /// What the files of an index take, beside what they have to.
 struct IndexSize {
-    /// Of all files in the directory.
-    let disk: UInt64
+    /// Of all files in the directory, by what they are for.
+    let bytes: [String: UInt64]
     /// The files of segments, times the live share of their documents.
     let live: Double
     let documents: Int
     let segments: Int
     let generation: UInt64
 
+    var disk: UInt64 { bytes.values.reduce(0, +) }
     var ratio: Double { Double(disk) / max(1, live) }
 
     init(_ index: Index) throws {
-        // The disk first: a commit between the two makes the share larger, not smaller.
-        let names = try FileManager.default.contentsOfDirectory(atPath: index.path)
-        disk = names.reduce(0) { sum, name in
+        let fileSystem = PosixFileSystem()
+        let newest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: index.path)
+        let previous = try? IndexDirectory.manifest(
+            newest.generation - 1, fileSystem: fileSystem, path: index.path)
+        let needed = Set(newest.files.map(\.name))
+        let kept = Set((previous?.files ?? []).map(\.name))
+        var bytes: [String: UInt64] = [:]
+        for name in try fileSystem.list(index.path) {
+            let use =
+                needed.contains(name)
+                ? "newest" : kept.contains(name) ? "previous" : name.hasSuffix(".tmp") ? "temporary" : "other"
             // One may be gone since it was listed.
-            let attributes = try? FileManager.default.attributesOfItem(atPath: "\(index.path)/\(name)")
-            return sum + ((attributes?[.size] as? NSNumber)?.uint64Value ?? 0)
+            bytes[use, default: 0] += try fileSystem.status("\(index.path)/\(name)")?.length ?? 0
         }
+        self.bytes = bytes
+        // The disk first: a commit between the two makes the share larger, not smaller.
         let held = try index.snapshot().statistics()
         live = held.segments.reduce(0.0) { sum, segment in
             let bytes = segment.sections.reduce(0) { $0 + $1.bytes }
