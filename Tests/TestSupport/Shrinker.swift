@@ -1,6 +1,7 @@
 /// Makes a failing list of steps short: what is left is what the failure needs.
 ///
-/// Source: delta debugging (Zeller and Hildebrandt, 2002), with simpler steps in place of the ones that have to
+/// Source: delta debugging (Zeller and Hildebrandt, 2002), with simpler steps in place of the ones that
+/// have to
 /// stay.
 public struct Shrinker<Step: Sendable>: Sendable {
     /// Whether a list of steps still fails.

@@ -30,7 +30,8 @@ package enum IDFile {
         return keys
     }
 
-    /// The number that a line says; nil for one that says none, or says it in another way than an export does.
+    /// The number that a line says; nil for one that says none, or says it in another way than an export
+    /// does.
     package static func number(_ line: String) -> UInt64? {
         UInt64(line).flatMap { "\($0)".utf8.elementsEqual(line.utf8) ? $0 : nil }
     }

@@ -8,7 +8,8 @@ enum SegmentMerger {
     /// Every byte of the inputs is compared with its checksum, and so is the output once it is written.
     /// - Parameter inputs: their tombstones say what to leave out.
     /// - Returns: nil when no document is live.
-    /// - Throws: `corrupt`, `checksumMismatch` naming the input; `tooLarge` when the inputs are more than 2^32
+    /// - Throws: `corrupt`, `checksumMismatch` naming the input; `tooLarge` when the inputs are more than
+    /// 2^32
     ///   operations apart; `diskFull`, `cancelled`. No file is left then.
     static func merge(
         _ inputs: [SegmentReader], _ context: BuildContext

@@ -25,7 +25,8 @@ public struct AutoCommit: Sendable, Equatable {
     }
 }
 
-/// Commits on a thread of its own what has waited long enough. A failure shows in the writer's statistics, and
+/// Commits on a thread of its own what has waited long enough. A failure shows in the writer's statistics,
+/// and
 /// the next try follows after the same time.
 final class AutoCommitter: Sendable {
     private let rule: AutoCommit

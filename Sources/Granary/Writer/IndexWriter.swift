@@ -79,7 +79,8 @@ public final class IndexWriter: Sendable {
     /// Threads that commit at the same time share one commit.
     /// - Parameter userData: bytes of the caller's own, up to 1 MiB, stored with the generation; nil keeps
     ///   those of the last one. Of several commits that become one, the last one's are stored.
-    /// - Throws: `diskFull`, `cancelled`, `stalled` (a prepared commit is open): nothing is published or lost,
+    /// - Throws: `diskFull`, `cancelled`, `stalled` (a prepared commit is open): nothing is published or
+    /// lost,
     ///   and the commit can be tried again. `commitUncertain`, `io`: the outcome or the disk is in doubt, and
     ///   the writer is poisoned.
     public func commit(userData: [UInt8]? = nil) throws(GranaryError) -> CommitReceipt {
@@ -127,7 +128,8 @@ public final class IndexWriter: Sendable {
     /// Merges the committed segments until there are at most `segments`.
     ///
     /// - Parameter cancellation: stops it; what has been merged stays so.
-    /// - Throws: `invalidArgument` below 1, `cancelled`, `diskFull` when there is no space for the output, and
+    /// - Throws: `invalidArgument` below 1, `cancelled`, `diskFull` when there is no space for the output,
+    /// and
     ///   what reading the segments finds wrong. The index is as before then.
     public func merge(to segments: Int = 1, cancellation: Cancellation? = nil) throws(GranaryError) {
         try core.merge(to: segments, merges, cancellation)
@@ -146,7 +148,8 @@ public final class IndexWriter: Sendable {
     /// Lets merges go on.
     public func resumeMerges() { merges.resume() }
 
-    /// Waits until no merge runs and none is due. Whoever waits leaves the index at rest: what would be merged
+    /// Waits until no merge runs and none is due. Whoever waits leaves the index at rest: what would be
+    /// merged
     /// after a minute without changes is merged now.
     ///
     /// - Parameter cancellation: ends the waiting, not the merges.

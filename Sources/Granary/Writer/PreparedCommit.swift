@@ -1,7 +1,8 @@
 import GranaryStorage
 import Synchronization
 
-/// The first half of a commit in two steps: everything is durable but the name of the manifest, which `commit`
+/// The first half of a commit in two steps: everything is durable but the name of the manifest, which
+/// `commit`
 /// gives it. For whoever must agree with another store on a transaction.
 ///
 /// Until then other commits, refreshes and merges of the writer wait. One that is let go is aborted.

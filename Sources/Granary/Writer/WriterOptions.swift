@@ -1,7 +1,8 @@
 /// How a writer works.
 public struct WriterOptions: Sendable {
     /// Memory for documents that are not on disk, in bytes; at least 16 MiB. A segment is finished when it is
-    /// reached; documents that come meanwhile take as much again at most. Finishing adds up to 64 MiB for each
+    /// reached; documents that come meanwhile take as much again at most. Finishing adds up to 64 MiB for
+    /// each
     /// thread. The collection to build at once wants more than a service with a trickle of updates.
     public var memoryBytes: Int
     /// Threads that build a segment; at least 1.

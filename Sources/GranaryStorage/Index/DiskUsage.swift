@@ -12,7 +12,8 @@ public struct DiskUsage: Sendable, Codable, Equatable {
 extension IndexDirectory {
     /// What an index takes now. Files that are not the engine's do not count.
     ///
-    /// - Throws: as `latestManifest`, and errors of listing. Complexity: one call of the system for each file.
+    /// - Throws: as `latestManifest`, and errors of listing. Complexity: one call of the system for each
+    /// file.
     public static func usage(fileSystem: any FileSystem, path: String) throws(GranaryError) -> DiskUsage {
         let newest = try latestManifest(fileSystem: fileSystem, path: path)
         let needed = Set(newest.files.map(\.name) + [Manifest.fileName(newest.generation)])

@@ -68,14 +68,16 @@ final class HeldSnapshot {
         let expected = row.map { documents.document(id, $0.version) }
         let found = try snapshot.document(id: key)
         try ModelFailure.unless(
-            found == expected, "\(key) is \(String(describing: found)), expected \(String(describing: expected))")
+            found == expected,
+            "\(key) is \(String(describing: found)), expected \(String(describing: expected))")
         let payload = try snapshot.payload(id: key)
         try ModelFailure.unless(
             payload == expected?.payload, "the payload of \(key) is \(String(describing: payload))")
         let question = documents.query(query)
         let scores = try snapshot.score(question.given, ids: [key])
         let score = row.map { row in
-            BruteForce([documents.numbered(id, row.version)]).search(question.numbered, k: 1).first?.score ?? 0
+            BruteForce([documents.numbered(id, row.version)]).search(question.numbered, k: 1).first?.score
+                ?? 0
         }
         try ModelFailure.unless(
             scores == [score], "the score of \(key) is \(scores), expected \(String(describing: score))")
@@ -88,7 +90,8 @@ final class HeldSnapshot {
         try snapshot.forEachDocument { (document: Document) throws(GranaryError) in
             defer { place += 1 }
             guard difference == nil else { return }
-            let expected = place < ordered.count
+            let expected =
+                place < ordered.count
                 ? documents.document(ordered[place].id, ordered[place].version) : nil
             if document != expected {
                 difference = "document \(place) is \(document), expected \(String(describing: expected))"

@@ -27,11 +27,15 @@ enum ModelGenerator {
         (20, { _ in .waitForMerges }),
         (8, { .backup(slot: slot(&$0), isVerified: $0.int(0...2) == 0) }),
         (10, { _ in .attachCopy }),
-        (8, {
-            .attach(
-                first: id(&$0), count: $0.int(1...12), version: $0.int(0...ModelDocuments.versionCount - 1),
-                commits: $0.int(1...3))
-        }),
+        (
+            8,
+            {
+                .attach(
+                    first: id(&$0), count: $0.int(1...12),
+                    version: $0.int(0...ModelDocuments.versionCount - 1),
+                    commits: $0.int(1...3))
+            }
+        ),
         (8, { .detach(segment: $0.int(0...3)) }),
         (6, { _ in .openSecondWriter }),
         // Now and then in the middle of a file.

@@ -37,7 +37,8 @@ extension ModelRun {
             model.rollback()
             if let commit {
                 try ModelFailure.unless(
-                    errorCode { _ = try commit.commit() } == .invalidArgument, "a commit that was rolled back")
+                    errorCode { _ = try commit.commit() } == .invalidArgument, "a commit that was rolled back"
+                )
             }
         }
     }
@@ -94,9 +95,11 @@ extension ModelRun {
         }
         try ModelFailure.unless(
             names.subtracting(["RESERVE"]) == expected,
-            "left over \(names.subtracting(expected).sorted()), missing \(expected.subtracting(names).sorted())")
+            "left over \(names.subtracting(expected).sorted()), missing \(expected.subtracting(names).sorted())"
+        )
         try ModelFailure.unless(
-            newest.generation == 1 || names.contains(before), "the generation before \(newest.generation) is gone")
+            newest.generation == 1 || names.contains(before),
+            "the generation before \(newest.generation) is gone")
     }
 
     /// The end of a program: everything is looked at, by the writer and by another who opens the index.

@@ -52,16 +52,29 @@ final class ModelRun {
                 let d = ContinuousClock.now - t
                 try run.checkAfterStep()
                 let e = ContinuousClock.now - t - d
-                let n = String("\(operation)".prefix { $0 != "(" }) + (setup.segmentDocuments < 100 ? " seg" : "") + (setup.isAutomatic ? " auto" : "") + (run.isFull ? " full" : "") + (setup.exactBelow < 20 ? " blocks" : "")
+                let n =
+                    String("\(operation)".prefix { $0 != "(" }) + (setup.segmentDocuments < 100 ? " seg" : "")
+                    + (setup.isAutomatic ? " auto" : "") + (run.isFull ? " full" : "")
+                    + (setup.exactBelow < 20 ? " blocks" : "")
                 prof.withLock { p in
                     let o = p[n] ?? (0, 0); p[n] = (o.0 + 1, o.1 + Double(d.components.attoseconds) / 1e15)
-                    let q = p["check"] ?? (0, 0); p["check"] = (q.0 + 1, q.1 + Double(e.components.attoseconds) / 1e15)
+                    let q = p["check"] ?? (0, 0);
+                    p["check"] = (q.0 + 1, q.1 + Double(e.components.attoseconds) / 1e15)
                 }
             } catch {
                 throw ModelFailure("step \(number), \(operation): \(error)")
             }
         }
-        defer { if setup.mistake == nil { print(prof.withLock { $0.sorted { $0.value.1 > $1.value.1 }.map { "\($0.key) \($0.value.0) \(Int($0.value.1))ms \(Int(1000 * $0.value.1 / Double($0.value.0)))us" }.joined(separator: "\n") }, "END") } }
+        defer {
+            if setup.mistake == nil {
+                print(
+                    prof.withLock {
+                        $0.sorted { $0.value.1 > $1.value.1 }.map {
+                            "\($0.key) \($0.value.0) \(Int($0.value.1))ms \(Int(1000 * $0.value.1 / Double($0.value.0)))us"
+                        }.joined(separator: "\n")
+                    }, "END")
+            }
+        }
         do {
             try run.finish()
         } catch {
@@ -178,7 +191,8 @@ final class ModelRun {
 
     private func checkAfterStep() throws {
         let (durable, expected) = (writer.durableSequence, model.committed.sequence)
-        try ModelFailure.unless(durable == expected, "operations below \(durable) are durable, expected \(expected)")
+        try ModelFailure.unless(
+            durable == expected, "operations below \(durable) are durable, expected \(expected)")
         let counts = Model.Counts(added: writer.addedCount, replaced: writer.replacedCount)
         try ModelFailure.unless(
             counts == model.counts, "\(counts) since the last commit, expected \(model.counts)")

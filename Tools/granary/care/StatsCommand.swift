@@ -9,9 +9,9 @@ struct StatsCommand: ParsableCommand {
         commandName: "stats",
         abstract: "Shows what an index holds and where its bytes are.",
         discussion: """
-            Sizes are those of the newest generation, of files and of their sections; "in memory" is what the \
+            Sizes are those of the newest generation, by file and section; "in memory" is what the \
             system has of them in memory now, for whatever process. "older" is what the newest generation \
-            does not need: the generation before it, kept for readers that are about to open it, and segments \
+            does not need: the generation before it, kept for readers about to open it, and segments \
             in the making.
 
             EXAMPLE

@@ -19,7 +19,7 @@ struct AddCommand: ParsableCommand {
 
             EXAMPLE
               granary add --index articles.index --input today.jsonl
-              granary add --index articles.index --input stream.jsonl --commit-every 10000 --user-data 2026-11-25
+              granary add --index articles.index --input stream.jsonl --commit-every 10000 --user-data day-7
             """)
 
     @OptionGroup var index: IndexOption

@@ -47,7 +47,8 @@ struct InputOptions: ParsableArguments {
         var seconds: Double
     }
 
-    /// Opens the input and has it taken in by `body`, which signals can stop. A failure ends the process; what
+    /// Opens the input and has it taken in by `body`, which signals can stop. A failure ends the process;
+    /// what
     /// is wrong with the input is bad data.
     func take<Receipt>(
         _ body: (DocumentIntake, WriterOptions) throws(GranaryError) -> Receipt
