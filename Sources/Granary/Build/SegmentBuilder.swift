@@ -97,9 +97,14 @@ struct SegmentBuilder: ~Copyable, Sendable {
 
     /// Writes the segment's files.
     ///
-    /// - Parameter context: as that of the initialiser; what it knows of components may be newer.
-    /// - Throws: errors of writing, `tooLarge`, `cancelled`. No file is left then, and it can be tried again.
-    mutating func finish(_ context: BuildContext) throws(GranaryError) -> BuiltSegment {
+    /// - Parameters:
+    ///   - context: as that of the initialiser; what it knows of components may be newer.
+    ///   - isRepeatable: whether it can be tried again after a throw. Without that the vectors as they came,
+    ///     which take more room on disk than the segment, go before it is written.
+    /// - Throws: errors of writing, `tooLarge`, `cancelled`. No file is left then.
+    mutating func finish(
+        _ context: BuildContext, isRepeatable: Bool = true
+    ) throws(GranaryError) -> BuiltSegment {
         let (localOf, componentOf, order) = table.numbered()
         let type = context.schema.weights
         let steps =
@@ -113,6 +118,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
             spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf,
             steps: steps,
             fileSystem: context.fileSystem, directory: context.directory, progress: context.progress)
+        if !isRepeatable { spill = RowSpill(fileSystem: context.fileSystem, directory: context.directory) }
         let first = kept.first.map { offsets[Int($0)] } ?? 0
         var assembly = try SegmentAssembly(
             context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys,

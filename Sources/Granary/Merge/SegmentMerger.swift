@@ -38,7 +38,8 @@ enum SegmentMerger {
                 .corrupt, "expected each key once in segments that go together, found one twice",
                 path: inputs.first?.blocks.path)
         }
-        let built = try builder.finish(context)
+        // The inputs are still there, whatever happens.
+        let built = try builder.finish(context, isRepeatable: false)
         do throws(GranaryError) {
             var output: [Container] = []
             for file in [built.blocks, built.summary] {
