@@ -55,6 +55,14 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        // For the tests of the real system; no product.
+        .executableTarget(
+            name: "granary-stress",
+            dependencies: [
+                "CommandSupport", "Granary", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/granary-stress", swiftSettings: strict),
         .testTarget(
             name: "GranaryStorageTests", dependencies: ["CGranary", "GranaryStorage", "TestSupport"],
             swiftSettings: strict),
@@ -64,8 +72,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "CommandSupport", "GranaryCommand", "GranaryBench", "Granary", "GranaryStorage",
-                "TestSupport",
+                "CommandSupport", "GranaryCommand", "GranaryBench", "granary-stress", "Granary",
+                "GranaryStorage", "TestSupport",
             ],
             swiftSettings: strict),
     ]

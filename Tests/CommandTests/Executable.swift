@@ -13,8 +13,8 @@ enum Executable {
         var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
-    /// The path of one: executables are beside the test bundle.
-    private static func path(_ name: String) -> String {
+    /// The path of one: executables are beside the test bundle, or the system's.
+    static func path(_ name: String) -> String {
         let bundles = [
             Bundle.main.executableURL, Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]),
         ]
@@ -26,7 +26,8 @@ enum Executable {
                 if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
             }
         }
-        return name
+        let system = ["/usr/bin/\(name)", "/bin/\(name)"]
+        return system.first { FileManager.default.isExecutableFile(atPath: $0) } ?? name
     }
 
     /// Runs `granary` to its end.

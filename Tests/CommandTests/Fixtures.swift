@@ -70,10 +70,10 @@ func granaryError(_ body: () throws(GranaryError) -> Void) -> GranaryError? {
 final class Workspace {
     let path: String
 
-    init() throws {
-        path =
-            FileManager.default.temporaryDirectory.appendingPathComponent("granary-test-\(UUID().uuidString)")
-            .path
+    /// Makes one in a folder, that for temporary files if none is given.
+    init(in folder: String? = nil) throws {
+        let place = folder.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory
+        path = place.appendingPathComponent("granary-test-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

@@ -22,6 +22,13 @@ struct ComponentTable {
         return number
     }
 
+    /// The provisional number of a component that some document has; nil for any other.
+    func number(of component: UInt32) -> UInt32? {
+        let position = Int(component)
+        if position >= Self.directLimit { return sparse[component] }
+        return position < direct.count && direct[position] != .max ? direct[position] : nil
+    }
+
     private mutating func provisional(_ component: UInt32) -> UInt32 {
         let position = Int(component)
         if position < direct.count, direct[position] != .max { return direct[position] }

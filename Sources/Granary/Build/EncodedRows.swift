@@ -10,12 +10,12 @@ struct EncodedRows: Sendable {
     let steps: [Float]
     /// What was counted while the rows were made.
     let statistics: BuildKernels.RowStatistics
-    private let rows: MappedBytes
+    private var rows: MappedBytes
     private let starts: [UInt32]
-    private let fine: MappedBytes
+    private var fine: MappedBytes
     private let fineStarts: [UInt32]
     // Held so that the files live as long as their mappings are used.
-    private let files: Files
+    private var files: Files?
 
     private final class Files: Sendable {
         let rows: TemporaryFile
@@ -25,6 +25,12 @@ struct EncodedRows: Sendable {
             self.rows = rows
             self.fine = fine
         }
+    }
+
+    /// Gives the room of the rows free, here and on disk; what was counted stays.
+    mutating func letGo() {
+        let empty = MappedBytes(copying: [])
+        (rows, fine, files) = (empty, empty, nil)
     }
 
     /// Documents of the segment.
@@ -61,9 +67,14 @@ struct EncodedRows: Sendable {
     /// Groups of eight entries of one row.
     func groups(_ row: Int) -> UInt32 { fineStarts[row + 1] - fineStarts[row] }
 
-    /// Encodes the rows of a spill, without those that a later document replaced.
+    /// Calls its parameter with each row: its number, provisional components and weights.
+    typealias Source = (
+        _ body: (_ row: Int, _ ids: Span<UInt32>, _ weights: Span<Float>) throws(GranaryError) -> Void
+    ) throws(GranaryError) -> Void
+
+    /// Encodes rows, without those that a later document replaced.
     init(
-        spill: inout RowSpill, replaced: Set<UInt32>, type: WeightType, localOf: [UInt32],
+        of source: Source, rowCount total: Int, replaced: Set<UInt32>, type: WeightType, localOf: [UInt32],
         components: [UInt32],
         steps: [Float], fileSystem: any FileSystem, directory: String, progress: BuildProgress
     ) throws(GranaryError) {
@@ -74,8 +85,7 @@ struct EncodedRows: Sendable {
         var statistics = BuildKernels.RowStatistics(components: components.count)
         var (row, fine): ([UInt8], [UInt8]) = ([], [])
         var (rowUnits, fineUnits) = (0, 0)
-        let total = spill.rowCount
-        try spill.forEach { (number, ids, weights) throws(GranaryError) in
+        try source { (number, ids, weights) throws(GranaryError) in
             if number % 4096 == 0 { try progress.report(.numbering, UInt64(number), UInt64(total)) }
             if replaced.contains(UInt32(number)) { return }
             guard

@@ -22,6 +22,9 @@ struct RowSpill: ~Copyable {
         rowCount += 1
     }
 
+    /// Counts a row whose vector is kept elsewhere.
+    mutating func count() { rowCount += 1 }
+
     /// Calls `body` with each row, in order.
     mutating func forEach(
         _ body: (_ row: Int, _ ids: Span<UInt32>, _ weights: Span<Float>) throws(GranaryError) -> Void

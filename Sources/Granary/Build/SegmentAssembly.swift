@@ -4,7 +4,7 @@ import GranaryStorage
 /// goes by document, then the calibration, which searches what has been written.
 struct SegmentAssembly {
     private let context: BuildContext
-    private let rows: EncodedRows
+    private(set) var rows: EncodedRows
     private let componentOf: [UInt32]
     /// By row: the number of its key.
     private let kept: [UInt32]
@@ -111,6 +111,8 @@ struct SegmentAssembly {
             postings: UInt64(members.count), blocks: UInt32(blockSizes.count))
         try blocksFile.write(.segment, facts.encoded)
         try writeRows()
+        // They are in the file now, which is as large: no need to have them twice while it grows.
+        rows.letGo()
         try blocksFile.write(.insertions, rowOf.map { insertions[Int($0)] })
         try ComponentSections.write(componentOf, context: context, to: blocksFile)
         try KeySections.write(

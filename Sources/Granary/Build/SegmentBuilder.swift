@@ -57,13 +57,15 @@ struct SegmentBuilder: ~Copyable, Sendable {
 
     /// Adds a document that `check` has passed; one with the same key that is already here is replaced.
     ///
-    /// - Parameter sequence: its sequence number, above those before it.
+    /// - Parameters:
+    ///   - sequence: its sequence number, above those before it.
+    ///   - isReadAgain: whether `finish` can read the vector again, so that it need not be kept.
     /// - Returns: whether a document was replaced.
     /// - Throws: errors of writing, `tooLarge` for a sequence number too far from the first. Nothing has
     ///   changed then.
     mutating func add(
         key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?,
-        sequence: UInt64
+        sequence: UInt64, isReadAgain: Bool = false
     ) throws(GranaryError) -> Bool {
         if offsets.isEmpty { firstSequence = sequence }
         guard let offset = UInt32(exactly: sequence - firstSequence) else {
@@ -78,7 +80,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
             ids.append(table.add(component, weight: weight))
         }
         let row = UInt32(spill.rowCount)
-        spill.append(ids: ids, weights: weights)
+        if isReadAgain { spill.count() } else { spill.append(ids: ids, weights: weights) }
         offsets.append(offset)
         entries += ids.count
         keys.append(contentsOf: key)
@@ -97,9 +99,14 @@ struct SegmentBuilder: ~Copyable, Sendable {
 
     /// Writes the segment's files.
     ///
-    /// - Parameter context: as that of the initialiser; what it knows of components may be newer.
+    /// - Parameters:
+    ///   - context: as that of the initialiser; what it knows of components may be newer.
+    ///   - vectors: reads the vectors again, all of them, in the order in which they were added; nil when
+    ///     they were kept here.
     /// - Throws: errors of writing, `tooLarge`, `cancelled`. No file is left then, and it can be tried again.
-    mutating func finish(_ context: BuildContext) throws(GranaryError) -> BuiltSegment {
+    mutating func finish(
+        _ context: BuildContext, readingAgain vectors: Vectors? = nil
+    ) throws(GranaryError) -> BuiltSegment {
         let (localOf, componentOf, order) = table.numbered()
         let type = context.schema.weights
         let steps =
@@ -109,30 +116,62 @@ struct SegmentBuilder: ~Copyable, Sendable {
                     ?? max(table.largestWeights[$0] / 255, .leastNormalMagnitude)
             } : []
         let kept = (0..<UInt32(spill.rowCount)).filter { !replaced.contains($0) }
-        let rows = try EncodedRows(
-            spill: &spill, replaced: replaced, type: type, localOf: localOf, components: componentOf,
-            steps: steps,
-            fileSystem: context.fileSystem, directory: context.directory, progress: context.progress)
         let first = kept.first.map { offsets[Int($0)] } ?? 0
+        // The only one who has the rows, and lets go of them.
         var assembly = try SegmentAssembly(
-            context: context, rows: rows, componentOf: componentOf, kept: kept, keys: keys,
+            context: context,
+            rows: try EncodedRows(
+                of: { (body) throws(GranaryError) in
+                    if let vectors { try readAgain(vectors, body) } else { try spill.forEach(body) }
+                }, rowCount: spill.rowCount, replaced: replaced, type: type, localOf: localOf,
+                components: componentOf, steps: steps, fileSystem: context.fileSystem,
+                directory: context.directory, progress: context.progress),
+            componentOf: componentOf, kept: kept, keys: keys,
             keyStarts: keyStarts, insertions: kept.map { offsets[Int($0)] - first })
-        if rows.count > 0, rows.count >= options.exactBelow {
-            let entries = Int(rows.statistics.entries)
-            let wanted =
-                options.postings(documents: rows.count, entries: entries) * Double(rows.count)
-            let selection = try PostingSelection(
-                rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
-                options: options, progress: context.progress)
-            try assembly.writeLists(selection)
-        } else {
-            try assembly.writeLists(nil)
-        }
+        try assembly.writeLists(try selection(assembly.rows, context))
         try assembly.writeDocuments(&payloads)
         var built = try assembly.finish()
         built.firstSequence = firstSequence + UInt64(first)
         built.lastSequence = firstSequence + UInt64(kept.last.map { offsets[Int($0)] } ?? 0)
         return built
+    }
+
+    /// The postings of a segment; nil for one that is searched exactly.
+    private func selection(
+        _ rows: EncodedRows, _ context: BuildContext
+    ) throws(GranaryError) -> PostingSelection? {
+        guard rows.count > 0, rows.count >= options.exactBelow else { return nil }
+        let entries = Int(rows.statistics.entries)
+        let wanted = options.postings(documents: rows.count, entries: entries) * Double(rows.count)
+        return try PostingSelection(
+            rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
+            options: options, progress: context.progress)
+    }
+
+    /// Calls its parameter with the components and weights of each document.
+    typealias Vectors = (
+        _ body: (_ components: [UInt32], _ weights: [Float]) throws(GranaryError) -> Void
+    ) throws(GranaryError) -> Void
+
+    private func readAgain(
+        _ vectors: @escaping Vectors,
+        _ body: (_ row: Int, _ ids: Span<UInt32>, _ weights: Span<Float>) throws(GranaryError) -> Void
+    ) throws(GranaryError) {
+        var (row, ids) = (0, [UInt32]())
+        try vectors { (components, weights) throws(GranaryError) in
+            ids.removeAll(keepingCapacity: true)
+            for component in components {
+                guard let number = table.number(of: component) else {
+                    throw GranaryError(.corrupt, "component \(component) was not there the first time")
+                }
+                ids.append(number)
+            }
+            try body(row, ids.span, weights.span)
+            row += 1
+        }
+        guard row == spill.rowCount else {
+            throw GranaryError(.corrupt, "expected \(spill.rowCount) vectors again, found \(row)")
+        }
     }
 }
 

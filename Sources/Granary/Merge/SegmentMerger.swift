@@ -31,14 +31,21 @@ enum SegmentMerger {
             }
             _ = try builder.add(
                 key: key, hash: KeyHash(key), components: components, weights: weights,
-                payload: try payloads[number].payload(ordinal), sequence: sequence)
+                payload: try payloads[number].payload(ordinal), sequence: sequence, isReadAgain: true)
         }
         guard builder.documentCount == total else {
             throw GranaryError(
                 .corrupt, "expected each key once in segments that go together, found one twice",
                 path: inputs.first?.blocks.path)
         }
-        let built = try builder.finish(context)
+        let built = try builder.finish(context) { (body) throws(GranaryError) in
+            // Their inputs are mapped: a copy would take more room on disk than the output.
+            var order = LiveOrder(inputs)
+            while let (number, ordinal, _) = order.next() {
+                let (components, weights) = try vector(inputs[number], ordinal)
+                try body(components, weights)
+            }
+        }
         do throws(GranaryError) {
             var output: [Container] = []
             for file in [built.blocks, built.summary] {
