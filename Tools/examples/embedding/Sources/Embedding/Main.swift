@@ -22,7 +22,7 @@ struct Main {
             let vector = try SparseVector(weights)
             try writer.upsert(Document(id: .string(id), sparse: vector, payload: Array(text.utf8)))
         }
-        _ = try writer.commit()
+        _ = try await writer.commit()
         writer.close()
 
         let snapshot = try index.snapshot()
