@@ -82,27 +82,3 @@ public final class Index: Sendable {
         try IndexDirectory.newestGeneration(fileSystem: fileSystem, path: path)
     }
 }
-
-/// The bytes of a schema in the manifest (`Formats/manifest.md`): `u8 weights | u8 payload compression | 6
-/// zero bytes`.
-enum SchemaCodec {
-    static let length = 8
-
-    static func encode(_ schema: Schema) -> [UInt8] {
-        [schema.weights.rawValue, schema.payloadCompression.rawValue, 0, 0, 0, 0, 0, 0]
-    }
-
-    /// - Throws: `unsupportedVersion` for a schema that a newer version wrote.
-    static func decode(_ bytes: [UInt8], path: String) throws(GranaryError) -> Schema {
-        guard bytes.count == length, bytes[2...].allSatisfy({ $0 == 0 }),
-            let weights = WeightType(rawValue: bytes[0]),
-            let compression = PayloadCompression(rawValue: bytes[1])
-        else {
-            throw GranaryError(
-                .unsupportedVersion,
-                "expected a schema of this version, found \(bytes.count) bytes beginning \(bytes.prefix(8))",
-                path: path)
-        }
-        return Schema(weights: weights, payloadCompression: compression)
-    }
-}

@@ -28,13 +28,18 @@ public struct Document: Sendable, Equatable {
     public var id: DocumentKey
     /// The sparse vector that finds the document. An empty one is stored and found by no query.
     public var sparse: SparseVector
+    /// The dense vector that verifies the document, of as many values as the schema says; nil for none.
+    public var dense: [Float]?
     /// Bytes that come back with the document, up to 16 MiB; often JSON.
     public var payload: [UInt8]?
 
     /// Makes a document.
-    public init(id: DocumentKey, sparse: SparseVector, payload: [UInt8]? = nil) {
+    public init(
+        id: DocumentKey, sparse: SparseVector, dense: [Float]? = nil, payload: [UInt8]? = nil
+    ) {
         self.id = id
         self.sparse = sparse
+        self.dense = dense
         self.payload = payload
     }
 }

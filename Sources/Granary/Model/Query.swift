@@ -1,4 +1,4 @@
-/// A sparse query.
+/// A query: a sparse vector, a dense one, or both.
 public struct Query: Sendable, Equatable {
     /// How near to the true top k the answer has to be.
     public enum Accuracy: Sendable, Equatable {
@@ -17,6 +17,12 @@ public struct Query: Sendable, Equatable {
     public var k: Int
     /// How near to the true top k.
     public var accuracy: Accuracy
+    /// What is looked for among the verification vectors; nil for a sparse search.
+    public var dense: [Float]?
+    /// How many documents the sparse half finds for the dense half to verify; nil takes 10 k, at least 100.
+    public var candidates: Int?
+    /// How the two scores become one, where there is a dense vector.
+    public var fusion: Fusion = .dense
 
     /// Asks for an expected recall, above 0 and up to 1.
     public init(sparse: SparseVector, k: Int = 10, recall: Double = 0.95) {
@@ -31,6 +37,21 @@ public struct Query: Sendable, Equatable {
     /// Asks with hand-set knobs.
     public init(sparse: SparseVector, k: Int = 10, settings: SearchSettings) {
         self.init(sparse: sparse, k: k, accuracy: .settings(settings))
+    }
+
+    /// Asks for documents that the sparse vector finds and the dense one verifies.
+    ///
+    /// - Parameters:
+    ///   - candidates: how many are verified; nil takes 10 k, at least 100.
+    ///   - recall: how many of the true candidates are to be among them, above 0 and up to 1.
+    public init(
+        sparse: SparseVector, dense: [Float], k: Int = 10, candidates: Int? = nil, fusion: Fusion = .dense,
+        recall: Double = 0.95
+    ) {
+        self.init(sparse: sparse, k: k, accuracy: .recall(recall))
+        self.dense = dense
+        self.candidates = candidates
+        self.fusion = fusion
     }
 
     /// Makes a query.

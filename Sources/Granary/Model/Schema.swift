@@ -25,10 +25,16 @@ public struct Schema: Sendable, Equatable {
     public var weights: WeightType
     /// How payloads are compressed.
     public var payloadCompression: PayloadCompression
+    /// The verification vectors; nil in an index of sparse vectors only.
+    public var dense: DenseSchema?
 
     /// Makes a schema.
-    public init(weights: WeightType = .float16, payloadCompression: PayloadCompression = .zstd) {
+    public init(
+        weights: WeightType = .float16, payloadCompression: PayloadCompression = .zstd,
+        dense: DenseSchema? = nil
+    ) {
         self.weights = weights
         self.payloadCompression = payloadCompression
+        self.dense = dense
     }
 }
