@@ -247,7 +247,8 @@ public final class Snapshot: Sendable {
             vector = SparseVector(sortedComponents: pairs.map(\.0), weights: pairs.map(\.1))
         }
         return Document(
-            id: try segment.key(ordinal), sparse: vector, payload: try segment.payloads?.payload(ordinal))
+            id: try segment.key(ordinal), sparse: vector, dense: try segment.dense?.vector(ordinal),
+            payload: try segment.payloads?.payload(ordinal))
     }
 
     private func find(_ id: DocumentKey) throws(GranaryError) -> (SegmentReader, UInt32)? {
