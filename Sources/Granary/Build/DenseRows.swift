@@ -32,7 +32,8 @@ enum DenseFileWriter {
     static func write(
         _ rows: some DenseRows, order: [UInt32], schema: DenseSchema, context: BuildContext
     ) throws(GranaryError) -> FileRecord? {
-        let layout = DenseLayout(schema)
+        let codec = try DenseRowCodec(schema)
+        var largestNorm: Float = 0
         let start = rows.shared.reduce(0) { $0 + $1.rowCount }
         var places: [UInt32] = []
         places.reserveCapacity(order.count)
@@ -52,9 +53,12 @@ enum DenseFileWriter {
             case .shared(let place): places.append(try word(place))
             case .own:
                 places.append(try word(start + own))
-                let gap = UInt64(layout.offset(own)) - file.sectionLength
+                let gap = UInt64(codec.layout.offset(own)) - file.sectionLength
                 if gap > 0 { try file.append([UInt8](repeating: 0, count: Int(gap))) }
-                try rows.withBytes(Int(row)) { (bytes) throws(GranaryError) in try file.append(bytes) }
+                try rows.withBytes(Int(row)) { (bytes) throws(GranaryError) in
+                    largestNorm = max(largestNorm, codec.largestNorm(of: bytes))
+                    try file.append(bytes)
+                }
                 own += 1
             }
         }
@@ -69,7 +73,8 @@ enum DenseFileWriter {
         try file.write(
             .dense,
             DenseFacts(
-                rows: UInt32(own), documents: isPlain ? 0 : UInt32(order.count), schema: schema
+                rows: UInt32(own), documents: isPlain ? 0 : UInt32(order.count), schema: schema,
+                largestNorm: largestNorm
             ).encoded)
         return try file.finish()
     }

@@ -88,6 +88,14 @@ struct DenseRowCodec: Sendable {
         return score
     }
 
+    /// At least the length of a row; infinite for bytes that no writer makes.
+    func largestNorm(of row: RawSpan) -> Float {
+        guard let scale = scale(of: row),
+            let squared = kernels.squaredNorm(row.extracting(0..<layout.valueBytes), scale: scale)
+        else { return .infinity }
+        return (squared.squareRoot() * (1 + Float(schema.dimensions + 16) * 0x1p-23)).nextUp
+    }
+
     @inline(__always)
     private func scale(of row: RawSpan) -> Float? {
         guard let offset = layout.scaleOffset else { return 1 }

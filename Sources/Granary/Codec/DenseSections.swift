@@ -16,15 +16,18 @@ struct DenseFacts: Equatable {
     var documents: UInt32
     /// What the vectors are.
     var schema: DenseSchema
+    /// At least the length of the longest row, as stored.
+    var largestNorm: Float
 
     static let length = 32
     /// The place of a document without a vector.
     static let noPlace = UInt32.max
 
-    init(rows: UInt32, documents: UInt32, schema: DenseSchema) {
+    init(rows: UInt32, documents: UInt32, schema: DenseSchema, largestNorm: Float) {
         self.rows = rows
         self.documents = documents
         self.schema = schema
+        self.largestNorm = largestNorm
     }
 
     var encoded: [UInt8] {
@@ -35,6 +38,8 @@ struct DenseFacts: Equatable {
         writer.append(UInt32(DenseLayout(schema).stride))
         writer.append(schema.element.rawValue)
         writer.append(schema.metric.rawValue)
+        writer.append(UInt16(0))
+        writer.append(largestNorm.bitPattern)
         writer.pad(to: Self.length)
         return writer.bytes
     }
@@ -52,6 +57,8 @@ struct DenseFacts: Equatable {
         documents = try reader.next(UInt32.self)
         let (dimensions, stride) = (try reader.next(UInt32.self), try reader.next(UInt32.self))
         let (element, metric) = (try reader.next(UInt8.self), try reader.next(UInt8.self))
+        try reader.skip(2)
+        largestNorm = Float(bitPattern: try reader.next(UInt32.self))
         guard let element = DenseElement(rawValue: element), let metric = DenseMetric(rawValue: metric),
             (1...DenseSchema.largestDimensions).contains(Int(dimensions))
         else {
@@ -62,5 +69,8 @@ struct DenseFacts: Equatable {
         schema = DenseSchema(dimensions: Int(dimensions), element: element, metric: metric)
         let expected = DenseLayout(schema).stride
         guard stride == expected else { throw fail("expected a stride of \(expected), found \(stride)") }
+        guard largestNorm >= 0 else {
+            throw fail("expected a largest length of at least 0, found \(largestNorm)")
+        }
     }
 }

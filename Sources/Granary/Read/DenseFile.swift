@@ -78,6 +78,26 @@ final class DenseFile: Sendable {
         }
     }
 
+    /// Calls `body` with the score of each of some rows, in their order.
+    ///
+    /// - Parameter rows: numbers of rows, ascending.
+    /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes.
+    func score(
+        _ rows: [Int], _ query: [Float], _ body: (Float) -> Void
+    ) throws(GranaryError) {
+        try verify(rows)
+        let section = vectors
+        let bytes = section.bytes
+        for row in rows {
+            let start = codec.layout.offset(row)
+            guard
+                let score = codec.score(
+                    bytes.extracting(start..<start + codec.layout.stride), query.span)
+            else { throw malformed(row) }
+            body(score)
+        }
+    }
+
     /// The values of a row.
     ///
     /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes.
