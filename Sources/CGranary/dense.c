@@ -143,13 +143,15 @@ uint32_t granary_dense_encode_i8(const float *values, uint32_t n, void *row, flo
     uint32_t fitting = first_beyond(values, n, F32_LIMIT);
     if (fitting < n) return fitting;
     *scale = float_of(largest_magnitude(values, n)) / 127;
+    // Rounded up, the scale of the largest floats would make them infinite.
+    if (*scale * 127 == float_of(F32_LIMIT)) *scale = float_of(bits_of(*scale) - 1);
     if (*scale == 0) {
         memset(row, 0, n);
         return n;
     }
     for (uint32_t i = 0; i < n; i++) {
         float code = values[i] / *scale;
-        // A subnormal scale may be too small by up to a half.
+        // A subnormal scale may be too small by up to a third.
         code = code > 127 ? 127 : code < -127 ? -127 : code;
         // Rounded by the addition: the code is in the lower bits of the sum.
         ((uint8_t *)row)[i] = (uint8_t)bits_of(code + 0x1.8p23f);

@@ -49,9 +49,9 @@ float granary_dense_l2_bf16(const void *row, const float *query, uint32_t dimens
 float granary_dense_l2_i8(const void *row, const float *query, uint32_t dimensions, float scale, int level);
 
 /// Writes a row of some values: f16 and bf16 rounded to nearest, ties to even; i8 with the scale
-/// largest |value| / 127 (0 if all are 0), each value / scale rounded to nearest, ties to even, within ±127.
-/// Returns the position of the first value that does not fit (NaN, infinite, or rounded to infinity), and
-/// then writes nothing, or `dimensions`.
+/// largest |value| / 127 (0 if all are 0; the next smaller float where 127 × scale is infinite), each value /
+/// scale rounded to nearest, ties to even, within ±127. Returns the position of the first value that does not
+/// fit (NaN, infinite, or rounded to infinity), and then writes nothing, or `dimensions`.
 uint32_t granary_dense_encode_f32(const float *values, uint32_t dimensions, void *row);
 uint32_t granary_dense_encode_f16(const float *values, uint32_t dimensions, void *row, int level);
 uint32_t granary_dense_encode_bf16(const float *values, uint32_t dimensions, void *row);

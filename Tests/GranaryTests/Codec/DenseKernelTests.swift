@@ -117,7 +117,7 @@ import Testing
             let norm = row.kernels.squaredNorm(row.bytes)
             for offset in 1...65 {
                 let moved = [UInt8](repeating: 0xff, count: offset) + row.bytes + [0xff]
-                let bytes = moved.span.bytes.extracting(offset..<(offset + row.bytes.count))
+                let bytes = unsafe moved.span.bytes.extracting(offset..<(offset + row.bytes.count))
                 for level in denseLevels {
                     let kernels = try row.at(level)
                     let found = [

@@ -19,16 +19,17 @@ struct DenseTestRow {
     let values: [Float]
 
     init(_ element: DenseElement, _ vector: [Float], level: Int32 = 0) throws {
-        kernels = try #require(DenseKernels(element: element, dimensions: vector.count, level: level))
-        bytes = [UInt8](repeating: 0xa5, count: kernels.rowBytes)
+        let kernels = try #require(
+            DenseKernels(element: element, dimensions: vector.count, level: level))
+        var bytes = [UInt8](repeating: 0xa5, count: kernels.rowBytes)
         var row = bytes.mutableSpan
-        var rowBytes = row.mutableBytes
-        scale = try kernels.encode(vector.span, into: &rowBytes)
+        var rowBytes = unsafe row.mutableBytes
+        let scale = try kernels.encode(vector.span, into: &rowBytes)
         var values = [Float](repeating: .nan, count: vector.count)
         var out = values.mutableSpan
-        let isDecoded = kernels.decode(bytes.span.bytes, scale: scale, into: &out)
+        let isDecoded = unsafe kernels.decode(bytes.span.bytes, scale: scale, into: &out)
         try #require(isDecoded)
-        self.values = values
+        (self.kernels, self.bytes, self.scale, self.values) = (kernels, bytes, scale, values)
     }
 
     /// The kernels of another level.
@@ -39,13 +40,13 @@ struct DenseTestRow {
 
 extension DenseKernels {
     /// The sums of rows and queries in arrays.
-    func dot(_ row: [UInt8], _ query: [Float]) -> Float? { dot(row.span.bytes, query.span) }
+    func dot(_ row: [UInt8], _ query: [Float]) -> Float? { unsafe dot(row.span.bytes, query.span) }
     func squaredDistance(_ row: [UInt8], _ query: [Float]) -> Float? {
-        squaredDistance(row.span.bytes, query.span)
+        unsafe squaredDistance(row.span.bytes, query.span)
     }
-    func squaredNorm(_ row: [UInt8]) -> Float? { squaredNorm(row.span.bytes) }
+    func squaredNorm(_ row: [UInt8]) -> Float? { unsafe squaredNorm(row.span.bytes) }
     func integerDot(_ row: [UInt8], _ query: [UInt8]) -> Int32? {
-        integerDot(row.span.bytes, query.span.bytes)
+        unsafe integerDot(row.span.bytes, query.span.bytes)
     }
 }
 
@@ -91,6 +92,6 @@ func denseVector(_ dimensions: Int, _ random: inout TestRandom) -> [Float] {
         let bytes = values.flatMap { value in
             (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) }
         }
-        try atBothEnds(bytes) { try body(unsafe Span<Float>(_bytes: $0)) }
+        try atBothEnds(bytes) { try body(Span<Float>(_bytes: $0)) }
     }
 }
