@@ -14,14 +14,17 @@ import Testing
 
     private static func build(_ weights: WeightType) throws -> [String: [UInt8]] {
         let collection = try Collection.random(documents: 80, components: 40, seed: 81)
-        let test = try TestIndex(Schema(weights: weights))
+        let test = try TestIndex(
+            Schema(weights: weights, dense: DenseSchema(dimensions: 5, element: .float16)))
         try test.write(.small(exactBelow: 30, segmentDocuments: 50, calibrationQueries: 2)) {
             (writer) throws(GranaryError) in
-            for document in collection.documents {
+            for (number, document) in collection.documents.enumerated() {
                 let tokens = document.sparse.weightOfComponent.map { ("t\($0.key)", $0.value) }
                 try writer.upsert(
                     Document(
-                        id: document.id, sparse: try SparseVector(tokens: tokens), payload: document.payload))
+                        id: document.id, sparse: try SparseVector(tokens: tokens),
+                        dense: number % 4 > 0 ? [1, -2, 0, Float(number), 0.5] : nil,
+                        payload: document.payload))
             }
         }
         try test.write { (writer) throws(GranaryError) in

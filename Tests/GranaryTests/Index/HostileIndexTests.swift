@@ -10,10 +10,13 @@ import Testing
     private static func files(_ weights: WeightType, tokens: Bool, wide: Bool) throws -> [String: [UInt8]] {
         let collection = try Collection.random(
             documents: 80, components: 40, stride: wide ? 90_000_000 : 1, seed: 111)
-        let test = try TestIndex(Schema(weights: weights))
+        let test = try TestIndex(
+            Schema(weights: weights, dense: DenseSchema(dimensions: 5, element: tokens ? .int8 : .float32)))
         try test.write(.small(exactBelow: 30, segmentDocuments: 50, calibrationQueries: 2)) {
             (writer) throws(GranaryError) in
-            for var document in collection.documents {
+            for (number, var document) in collection.documents.enumerated() {
+                // Places in the one segment, plain row numbers in the other.
+                if number % 4 > 0 || number >= 50 { document.dense = [1, -2, 0, Float(number), 0.5] }
                 if tokens {
                     let named = document.sparse.weightOfComponent.map { ("t\($0.key)", $0.value) }
                     document.sparse = try SparseVector(tokens: named)

@@ -13,6 +13,17 @@ public enum DamagedIndex {
             try SparseVector(tokens: numbers.map { ("t\($0)", 1) }),
         ]
         let settings = [SearchSettings(listMass: 1, blockFactor: 0)]
+        if let dense = snapshot.schema.dense {
+            let vector = [Float](repeating: 0.5, count: dense.dimensions)
+            for sparse in queries + [try SparseVector(components: [], weights: [])] {
+                for fusion in [Fusion.dense, .linear(sparse: 1, dense: 1)] {
+                    allowing { () throws(GranaryError) in
+                        _ = try snapshot.search(
+                            Query(sparse: sparse, dense: vector, k: 3, candidates: 50, fusion: fusion))
+                    }
+                }
+            }
+        }
         for query in queries {
             for k in [3, 1000] {
                 allowing { () throws(GranaryError) in
