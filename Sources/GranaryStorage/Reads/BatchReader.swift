@@ -136,7 +136,7 @@ package final class BatchReader: Sendable {
                 system.advise(windows)
             }
             // SAFETY: the destinations are slots, which live and stay where they are during the call.
-            try unsafe perform(&reads, system, isCancelled, findsCached: true)
+            try unsafe perform(&reads, system, isCancelled)
             system.memo.remember(windows, system.geometry)
         } else {
             for (slot, range) in ranges.enumerated() {
@@ -162,14 +162,14 @@ package final class BatchReader: Sendable {
             // SAFETY: all reads write to the one scratch, which has room for the longest, and nobody reads
             // it.
             var reads = unsafe system.reads(ofMissing: windows, into: scratch.destination(0))
-            try unsafe perform(&reads, system, isCancelled, findsCached: false)
+            try unsafe perform(&reads, system, isCancelled)
         }
         return missing
     }
 
     /// Does reads by the method.
     @unsafe private func perform(
-        _ reads: inout [granary_read], _ system: SystemReads, _ isCancelled: () -> Bool, findsCached: Bool
+        _ reads: inout [granary_read], _ system: SystemReads, _ isCancelled: () -> Bool
     ) throws(GranaryError) {
         switch method {
         case .mapped, .advised:
@@ -179,8 +179,9 @@ package final class BatchReader: Sendable {
             counted.withLock { $0.ringsMissing += 1 }
             fallthrough
         case .parallel:
+            // Asking for what is cached makes the kernel begin to read the rest, which threads alone do not.
             try unsafe system.perform(
-                &reads, threadCount: options.threadCount, findsCached: findsCached, isCancelled)
+                &reads, threadCount: options.threadCount, findsCached: true, isCancelled)
         }
     }
 

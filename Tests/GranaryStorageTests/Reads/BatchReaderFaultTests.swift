@@ -56,7 +56,7 @@ struct BatchReaderFaultTests {
         var options = ReadOptions()
         options.method = method
         let reader = try BatchReader(file, mapping: file.map(), options: options)
-        #expect(reader.method == (isMemory ? .mapped : method))
+        #expect(reader.method == (isMemory ? .mapped : ReadMethod.best(method)))
         var slots = try PageSlots(count: 3)
         let ranges = [0..<10, 10..<4000, 49_990..<50_000]
         faulty.follow { call in call.kind == .read && call.number == 2 ? .fail(EIO) : nil }

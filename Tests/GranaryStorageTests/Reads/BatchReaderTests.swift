@@ -101,6 +101,26 @@ struct BatchReaderTests {
         #expect(copy(slots.bytes(1)) == Array(fixture.content[299_000..<300_000]))
     }
 
+    @Test("throw when the file is cut while they read", arguments: ReadMethod.allCases)
+    func cutWhileReading(method: ReadMethod) throws {
+        let fixture = try ReadFixture(lengthBytes: 1 << 20)
+        let reader = try fixture.reader(method)
+        var slots = try PageSlots(count: 2)
+        try fixture.makeCold()
+        var questions = 0
+        let error = #expect(throws: GranaryError.self) {
+            try reader.read([1000..<2000, 299_990..<300_001], into: &slots) {
+                questions += 1
+                // The first is before the length is checked.
+                if questions == 2 { unsafe truncate(fixture.path, 300_000) }
+                return false
+            }
+        }
+        #expect(questions >= 2)
+        #expect(error?.code == .truncated)
+        #expect(error?.byteOffset == 300_000)
+    }
+
     @Test("stop between waves when they are cancelled", arguments: ReadMethod.allCases)
     func cancels(method: ReadMethod) throws {
         let fixture = try ReadFixture(lengthBytes: 16 << 20)
