@@ -197,7 +197,7 @@ package final class FaultyFileSystem: FileSystem {
 }
 
 /// A file open for reading that fails with its file system.
-private class FaultyReadableFile: ReadableFile, @unchecked Sendable {
+private class FaultyReadableFile: BatchReadable, @unchecked Sendable {
     // SAFETY: `@unchecked` because of the subclass alone; everything is constant.
     private let file: any ReadableFile
     fileprivate let owner: FaultyFileSystem
@@ -219,6 +219,15 @@ private class FaultyReadableFile: ReadableFile, @unchecked Sendable {
 
     func map() throws(GranaryError) -> MappedBytes {
         try owner.call(.map, path) { () throws(GranaryError) in try file.map() }
+    }
+
+    func batchAccess() throws(GranaryError) -> BatchAccess? {
+        guard var access = try (file as? any BatchReadable)?.batchAccess() else { return nil }
+        let (owner, path) = (owner, path)
+        access.gate = { (_, _) throws(GranaryError) in
+            try owner.call(.read, path) { () throws(GranaryError) in () }
+        }
+        return access
     }
 
     func close() { file.close() }

@@ -82,6 +82,20 @@ public protocol ReadableFile: AnyObject, Sendable {
     func close()
 }
 
+/// What batched reads need to go to the system past `ReadableFile.read`.
+package struct BatchAccess: Sendable {
+    /// A descriptor of the same open file, which the receiver closes.
+    package var descriptor: Int32
+    /// Asked before each read; what it throws the read throws. Nil lets all pass.
+    package var gate: (@Sendable (_ offset: UInt64, _ count: Int) throws(GranaryError) -> Void)?
+}
+
+/// A file that batched reads may read past `ReadableFile.read`. Files without this are read by that.
+package protocol BatchReadable: ReadableFile {
+    /// A way to the system; nil where there is none.
+    func batchAccess() throws(GranaryError) -> BatchAccess?
+}
+
 /// A file open for writing.
 public protocol WritableFile: ReadableFile {
     /// Writes all bytes.

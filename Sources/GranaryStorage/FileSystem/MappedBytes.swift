@@ -4,7 +4,8 @@
 @safe public final class MappedBytes: @unchecked Sendable {
     // SAFETY: `@unchecked` is right because the memory is read-only from the initialiser to `deinit`.
     private let base: UnsafeRawBufferPointer
-    private let isMapped: Bool
+    /// Whether it is a mapping, and not a copy.
+    let isMapped: Bool
 
     /// Takes a mapping over, which `SystemCalls.unmap` will end.
     init(mapping: UnsafeRawBufferPointer) {

@@ -117,7 +117,7 @@ public struct PosixFileSystem: FileSystem {
 }
 
 /// An open file.
-private final class PosixFile: WritableFile {
+private final class PosixFile: WritableFile, BatchReadable {
     let path: String
     private let number: Int32
     private let isOpen = Mutex(true)
@@ -203,6 +203,12 @@ private final class PosixFile: WritableFile {
             throw GranaryError(.truncated, "expected a file with bytes in it, found an empty one", path: path)
         }
         return try SystemCalls.map(descriptor, count: count, path: path)
+    }
+
+    func batchAccess() throws(GranaryError) -> BatchAccess? {
+        let copy = granary_duplicate(try descriptor)
+        guard copy >= 0 else { throw SystemCalls.error("fcntl", errno, path: path) }
+        return BatchAccess(descriptor: copy, gate: nil)
     }
 
     func close() {
