@@ -14,6 +14,9 @@ struct SegmentAssembly {
     private let insertions: [UInt32]
     private let blocksFile: ContainerWriter
     private let summaryFile: ContainerWriter
+    /// The dense half, once it is written.
+    private var shared: [DenseFile] = []
+    private var dense: FileRecord?
 
     /// By list: its first block; one more at the end.
     private var lists: [UInt32] = [0]
@@ -189,16 +192,26 @@ struct SegmentAssembly {
         try summaryFile.write(.blockStarts, starts)
     }
 
-    /// Calibrates, and completes both files.
+    /// Writes the dense half.
+    mutating func writeDense(_ rows: some DenseRows) throws(GranaryError) {
+        guard let schema = context.schema.dense else { return }
+        dense = try DenseFileWriter.write(
+            rows, order: rowOf.map { kept[Int($0)] }, schema: schema, context: context)
+        if dense != nil { shared = rows.shared }
+    }
+
+    /// Calibrates, and completes all files.
     func finish() throws(GranaryError) -> BuiltSegment {
-        let blocks = try blocksFile.finish()
         do throws(GranaryError) {
+            let blocks = try blocksFile.finish()
             try calibrate(blocks)
             return BuiltSegment(
-                blocks: blocks, summary: try summaryFile.finish(), documents: UInt32(rows.count))
+                blocks: blocks, summary: try summaryFile.finish(), shared: shared, dense: dense,
+                documents: UInt32(rows.count))
         } catch {
             // A finished file no longer goes with its writer.
             try? context.fileSystem.unlink(blocksFile.path)
+            if let dense { try? context.fileSystem.unlink("\(context.directory)/\(dense.name)") }
             throw error
         }
     }

@@ -7,6 +7,8 @@ struct SegmentBuilder: ~Copyable, Sendable {
     private var table = ComponentTable()
     private var spill: RowSpill
     private var payloads: PayloadSpill
+    /// Nil in an index without dense vectors.
+    private var dense: DenseSpill?
     private var keys: [UInt8] = []
     private var keyStarts: [UInt32] = [0]
     /// By the hash of a key: its row.
@@ -24,20 +26,26 @@ struct SegmentBuilder: ~Copyable, Sendable {
         payloads = PayloadSpill(
             fileSystem: context.fileSystem, directory: context.directory,
             method: context.schema.payloadCompression)
+        if let schema = context.schema.dense {
+            dense = DenseSpill(
+                fileSystem: context.fileSystem, directory: context.directory, schema: schema)
+        }
     }
 
     /// Documents that would be written now.
     var documentCount: Int { spill.rowCount - replaced.count }
 
+    // Mutating, since an optional that cannot be copied can only be looked into by whoever may change it.
+
     /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared
     /// with.
-    var estimatedMemoryBytes: Int {
+    mutating func estimatedMemoryBytes() -> Int {
         let postings =
             options.postings(documents: documentCount, entries: entries) * Double(documentCount)
         // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
         // entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
-            + table.memoryBytes
+            + table.memoryBytes + (dense?.memoryBytes ?? 0)
     }
 
     /// Whether the format's 32-bit offsets leave no room for much more, whatever memory there is.
@@ -58,14 +66,15 @@ struct SegmentBuilder: ~Copyable, Sendable {
     /// Adds a document that `check` has passed; one with the same key that is already here is replaced.
     ///
     /// - Parameters:
+    ///   - dense: the row of its dense vector, as `DenseRowCodec` makes it; nil for none.
     ///   - sequence: its sequence number, above those before it.
-    ///   - isReadAgain: whether `finish` can read the vector again, so that it need not be kept.
+    ///   - isReadAgain: whether `finish` can read both vectors again, so that they need not be kept.
     /// - Returns: whether a document was replaced.
     /// - Throws: errors of writing, `tooLarge` for a sequence number too far from the first. Nothing has
     ///   changed then.
     mutating func add(
-        key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?,
-        sequence: UInt64, isReadAgain: Bool = false
+        key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], dense row: [UInt8]? = nil,
+        payload: [UInt8]?, sequence: UInt64, isReadAgain: Bool = false
     ) throws(GranaryError) -> Bool {
         if offsets.isEmpty { firstSequence = sequence }
         guard let offset = UInt32(exactly: sequence - firstSequence) else {
@@ -73,19 +82,23 @@ struct SegmentBuilder: ~Copyable, Sendable {
         }
         try payloads.makeRoom()
         try spill.makeRoom()
+        if !isReadAgain {
+            try dense?.makeRoom()
+            dense?.append(row)
+        }
         payloads.append(payload)
         var ids: [UInt32] = []
         ids.reserveCapacity(components.count)
         for (component, weight) in zip(components, weights) {
             ids.append(table.add(component, weight: weight))
         }
-        let row = UInt32(spill.rowCount)
+        let number = UInt32(spill.rowCount)
         if isReadAgain { spill.count() } else { spill.append(ids: ids, weights: weights) }
         offsets.append(offset)
         entries += ids.count
         keys.append(contentsOf: key)
         keyStarts.append(UInt32(keys.count))
-        guard let old = rowOfKey.updateValue(row, forKey: hash) else { return false }
+        guard let old = rowOfKey.updateValue(number, forKey: hash) else { return false }
         replaced.insert(old)
         return true
     }
@@ -101,11 +114,12 @@ struct SegmentBuilder: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - context: as that of the initialiser; what it knows of components may be newer.
-    ///   - vectors: reads the vectors again, all of them, in the order in which they were added; nil when
-    ///     they were kept here.
+    ///   - vectors: reads the sparse vectors again, all of them, in the order in which they were added; nil
+    ///     when they were kept here.
+    ///   - denseRows: the dense vectors, when they were not kept here.
     /// - Throws: errors of writing, `tooLarge`, `cancelled`. No file is left then, and it can be tried again.
     mutating func finish(
-        _ context: BuildContext, readingAgain vectors: Vectors? = nil
+        _ context: BuildContext, readingAgain vectors: Vectors? = nil, denseRows: (any DenseRows)? = nil
     ) throws(GranaryError) -> BuiltSegment {
         let (localOf, componentOf, order) = table.numbered()
         let type = context.schema.weights
@@ -130,6 +144,8 @@ struct SegmentBuilder: ~Copyable, Sendable {
             keyStarts: keyStarts, insertions: kept.map { offsets[Int($0)] - first })
         try assembly.writeLists(try selection(assembly.rows, context))
         try assembly.writeDocuments(&payloads)
+        let spilled = denseRows == nil ? try dense?.rows() : nil
+        if let rows = denseRows ?? spilled { try assembly.writeDense(rows) }
         var built = try assembly.finish()
         built.firstSequence = firstSequence + UInt64(first)
         built.lastSequence = firstSequence + UInt64(kept.last.map { offsets[Int($0)] } ?? 0)
@@ -198,8 +214,21 @@ struct BuildContext: Sendable {
 struct BuiltSegment: Sendable {
     var blocks: FileRecord
     var summary: FileRecord
+    /// `.dense` files of other segments that it uses.
+    var shared: [DenseFile] = []
+    /// Its own `.dense` file; nil when no document has a dense vector.
+    var dense: FileRecord?
     var documents: UInt32
     /// The sequence numbers of its documents inserted first and last.
     var firstSequence: UInt64 = 0
     var lastSequence: UInt64 = 0
+
+    /// The files that were made for it.
+    var made: [FileRecord] { [blocks, summary] + [dense].compactMap { $0 } }
+    /// All of its files, in the order of the manifest.
+    var files: [FileRecord] {
+        [blocks, summary] + shared.map(\.container.record) + [dense].compactMap { $0 }
+    }
+    /// Bytes of the files that were made for it.
+    var writtenBytes: UInt64 { made.reduce(0) { $0 + $1.length } }
 }

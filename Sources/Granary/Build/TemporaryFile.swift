@@ -49,6 +49,9 @@ struct TemporaryFile: ~Copyable, Sendable {
         }
     }
 
+    /// Adds bytes. The caller has made room.
+    mutating func append(made bytes: [UInt8]) { buffer.append(contentsOf: bytes) }
+
     private mutating func flush() throws(GranaryError) {
         let file: any WritableFile
         if let open = self.file {

@@ -36,7 +36,7 @@ struct RepairExamination {
                     deletesDamage = try damage(error)
                 }
                 let segment = try open(record, manifest, withDeletes: deletesDamage == nil)
-                for file in [segment.reader.blocks, segment.reader.summary] {
+                for file in segment.reader.dataFiles {
                     try file.verify { (bytes) throws(GranaryError) in
                         done += bytes
                         try report.report(.verifying, done, total)

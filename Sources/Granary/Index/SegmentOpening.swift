@@ -5,38 +5,72 @@ extension SegmentReader {
     static func open(
         _ record: SegmentRecord, of manifest: Manifest, path: String, fileSystem: any FileSystem
     ) throws(GranaryError) -> SegmentReader {
-        func open(_ position: UInt32, _ kind: FileKind) throws(GranaryError) -> Container {
+        func file(_ position: UInt32, _ kind: FileKind) throws(GranaryError) -> FileRecord {
             guard Int(position) < manifest.files.count, manifest.files[Int(position)].kind == kind else {
                 throw GranaryError(
                     .corrupt, "expected a \(kind) file at place \(position) of the manifest", path: path)
             }
-            return try Container.open(
-                fileSystem: fileSystem, directory: path, record: manifest.files[Int(position)])
+            return manifest.files[Int(position)]
         }
         guard record.files.count >= 2 else {
             throw GranaryError(
                 .corrupt, "expected two files of a segment, found \(record.files.count)", path: path)
         }
+        var files = [try file(record.files[0], .blocks), try file(record.files[1], .summary)]
+        for position in record.files[2...] { files.append(try file(position, .dense)) }
         var dead: Tombstones?
-        if let file = record.deadFile {
+        if let position = record.deadFile {
             dead = try Tombstones(
-                try open(file, .dead), documents: Int(record.documents), expected: Int(record.dead))
+                try Container.open(
+                    fileSystem: fileSystem, directory: path, record: try file(position, .dead)),
+                documents: Int(record.documents), expected: Int(record.dead))
         }
-        let reader = try SegmentReader(
-            blocks: try open(record.files[0], .blocks), summary: try open(record.files[1], .summary),
-            dead: dead,
-            firstSequence: record.firstSequence)
-        let weights = try SchemaCodec.decode(manifest.schema, path: path).weights
-        guard reader.facts.weights == weights else {
-            throw GranaryError(
-                .corrupt, "expected the weights of the schema, \(weights), found \(reader.facts.weights)",
-                path: reader.blocks.path, section: SectionID.segment.name)
-        }
+        let reader = try open(
+            files, dead: dead, firstSequence: record.firstSequence,
+            schema: try SchemaCodec.decode(manifest.schema, path: path), path: path, fileSystem: fileSystem)
         guard reader.facts.documents == record.documents else {
             throw GranaryError(
                 .corrupt, "expected \(record.documents) documents, found \(reader.facts.documents)",
                 path: reader.blocks.path, section: SectionID.segment.name)
         }
+        return reader
+    }
+
+    /// Opens the files of a segment.
+    ///
+    /// - Parameters:
+    ///   - files: `.blocks`, `.summary`, then any `.dense`, in the order of the manifest.
+    ///   - shared: `.dense` files that are open already.
+    static func open(
+        _ files: [FileRecord], dead: Tombstones?, firstSequence: UInt64, schema: Schema, path: String,
+        fileSystem: any FileSystem, shared: [DenseFile] = []
+    ) throws(GranaryError) -> SegmentReader {
+        func open(_ record: FileRecord) throws(GranaryError) -> Container {
+            try Container.open(fileSystem: fileSystem, directory: path, record: record)
+        }
+        var reader = try SegmentReader(
+            blocks: try open(files[0]), summary: try open(files[1]), dead: dead, firstSequence: firstSequence)
+        guard reader.facts.weights == schema.weights else {
+            throw GranaryError(
+                .corrupt,
+                "expected the weights of the schema, \(schema.weights), found \(reader.facts.weights)",
+                path: reader.blocks.path, section: SectionID.segment.name)
+        }
+        guard files.count > 2 else { return reader }
+        guard let dense = schema.dense else {
+            throw GranaryError(
+                .corrupt, "expected no dense vectors in an index without them, found \(files[2].name)",
+                path: path)
+        }
+        var vectors: [DenseFile] = []
+        for record in files[2...] {
+            if let known = shared.first(where: { $0.container.record == record }) {
+                vectors.append(known)
+            } else {
+                vectors.append(try DenseFile(try open(record), schema: dense))
+            }
+        }
+        reader.dense = try DenseVectors(vectors, documents: reader.documentCount)
         return reader
     }
 }

@@ -92,6 +92,7 @@ public final class Snapshot: Sendable {
     /// As `search(_:)`, and counts what it did.
     public func search(_ query: Query, statistics: inout SearchStatistics) throws(GranaryError) -> [Hit] {
         try SnapshotSearch.validate(query)
+        if let vector = query.dense { return try search(query, vector, &statistics) }
         let resolved = resolve(query.sparse)
         var counted = SearchStatistics()
         let top = try scratch.with { (scratch) throws(GranaryError) in
@@ -102,6 +103,47 @@ public final class Snapshot: Sendable {
         }
         statistics = counted
         return try Self.hits(top, segments)
+    }
+
+    /// The search of a query with a dense vector.
+    private func search(
+        _ query: Query, _ vector: [Float], _ statistics: inout SearchStatistics
+    ) throws(GranaryError) -> [Hit] {
+        let hybrid = try HybridSearch(query, vector, segments: segments, schema: schema)
+        var counted = SearchStatistics()
+        let best: [FusedCandidate]
+        if query.sparse.count == 0 {
+            best = try hybrid.scan(&counted) { (body) throws(GranaryError) in
+                for (number, segment) in segments.enumerated() {
+                    for ordinal in 0..<UInt32(segment.documentCount)
+                    where segment.dead?.contains(ordinal) != true {
+                        try body(
+                            TopK.Entry(
+                                score: 0, sequence: segment.sequence(ordinal), segment: Int32(number),
+                                ordinal: ordinal))
+                    }
+                }
+            }
+        } else {
+            let resolved = resolve(query.sparse)
+            let found = try scratch.with { (scratch) throws(GranaryError) in
+                try SnapshotSearch(
+                    segments: segments, order: searchOrder, documentCount: documentCount,
+                    query: hybrid.candidateQuery, resolved: resolved
+                ).run(&scratch, &counted)
+            }
+            best = try hybrid.rank(found, &counted)
+        }
+        statistics = counted
+        var hits: [Hit] = []
+        for candidate in best {
+            let entry = candidate.entry
+            hits.append(
+                Hit(
+                    id: try segments[Int(entry.segment)].key(entry.ordinal), score: candidate.score,
+                    sparse: entry.score, dense: candidate.dense))
+        }
+        return hits
     }
 
     private static func hits(
@@ -247,7 +289,8 @@ public final class Snapshot: Sendable {
             vector = SparseVector(sortedComponents: pairs.map(\.0), weights: pairs.map(\.1))
         }
         return Document(
-            id: try segment.key(ordinal), sparse: vector, payload: try segment.payloads?.payload(ordinal))
+            id: try segment.key(ordinal), sparse: vector, dense: try segment.dense?.vector(ordinal),
+            payload: try segment.payloads?.payload(ordinal))
     }
 
     private func find(_ id: DocumentKey) throws(GranaryError) -> (SegmentReader, UInt32)? {

@@ -5,14 +5,16 @@ enum SegmentMerger {
     /// Writes the live documents of some segments, in order of insertion, into a new one: vectors, keys,
     /// payloads and sequence numbers as they are, so that no score changes by a bit.
     ///
-    /// Every byte of the inputs is compared with its checksum, and so is the output once it is written.
-    /// - Parameter inputs: their tombstones say what to leave out.
+    /// Every byte that is read is compared with its checksum, and so is the output once it is written.
+    /// - Parameters:
+    ///   - inputs: their tombstones say what to leave out.
+    ///   - sharesDense: whether the output may go on using `.dense` files of the inputs.
     /// - Returns: nil when no document is live.
     /// - Throws: `corrupt`, `checksumMismatch` naming the input; `tooLarge` when the inputs are more than
     /// 2^32
     ///   operations apart; `diskFull`, `cancelled`. No file is left then.
     static func merge(
-        _ inputs: [SegmentReader], _ context: BuildContext
+        _ inputs: [SegmentReader], sharesDense: Bool, _ context: BuildContext
     ) throws(GranaryError) -> BuiltSegment? {
         try verify(inputs.flatMap { [$0.blocks, $0.summary] }, context.progress)
         var order = LiveOrder(inputs)
@@ -20,6 +22,8 @@ enum SegmentMerger {
         if total == 0 { return nil }
         var builder = SegmentBuilder(context)
         var payloads = inputs.map { PayloadCursor($0.payloads) }
+        var dense = MergedDenseRows(
+            inputs.map(\.dense), sharing: sharesDense ? try DenseSharing.files(inputs) : [])
         var done = 0
         while let (number, ordinal, sequence) = order.next() {
             if done % 1024 == 0 { try context.progress.report(.reading, UInt64(done), UInt64(total)) }
@@ -29,6 +33,7 @@ enum SegmentMerger {
             guard let key = input.keys.bytes(of: ordinal) else {
                 throw input.malformed(.keys, at: Int(ordinal))
             }
+            dense.append(input: number, ordinal: ordinal)
             _ = try builder.add(
                 key: key, hash: KeyHash(key), components: components, weights: weights,
                 payload: try payloads[number].payload(ordinal), sequence: sequence, isReadAgain: true)
@@ -38,24 +43,26 @@ enum SegmentMerger {
                 .corrupt, "expected each key once in segments that go together, found one twice",
                 path: inputs.first?.blocks.path)
         }
-        let built = try builder.finish(context) { (body) throws(GranaryError) in
-            // Their inputs are mapped: a copy would take more room on disk than the output.
-            var order = LiveOrder(inputs)
-            while let (number, ordinal, _) = order.next() {
-                let (components, weights) = try vector(inputs[number], ordinal)
-                try body(components, weights)
-            }
-        }
+        let built = try builder.finish(
+            context,
+            readingAgain: { (body) throws(GranaryError) in
+                // The inputs are mapped: a copy would take more room on disk than the output.
+                var order = LiveOrder(inputs)
+                while let (number, ordinal, _) = order.next() {
+                    let (components, weights) = try vector(inputs[number], ordinal)
+                    try body(components, weights)
+                }
+            }, denseRows: dense)
         do throws(GranaryError) {
             var output: [Container] = []
-            for file in [built.blocks, built.summary] {
+            for file in built.made {
                 output.append(
                     try Container.open(
                         fileSystem: context.fileSystem, directory: context.directory, record: file))
             }
             try verify(output, context.progress)
         } catch {
-            for file in [built.blocks, built.summary] {
+            for file in built.made {
                 try? context.fileSystem.unlink("\(context.directory)/\(file.name)")
             }
             throw error

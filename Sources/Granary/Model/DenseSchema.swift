@@ -1,26 +1,5 @@
 import GranaryStorage
 
-/// How the values of verification vectors are stored. Scores are those of the stored values.
-public enum DenseElement: UInt8, Sendable, CaseIterable {
-    /// IEEE 754 single precision, as given: 4 bytes a value.
-    case float32 = 1
-    /// IEEE 754 half precision, rounded to nearest even: 2 bytes a value.
-    case float16 = 2
-    /// The upper half of a float32, rounded to nearest even: 2 bytes a value.
-    case bfloat16 = 3
-    /// 8 bits, with one scale (largest absolute value / 127) a vector: 1 byte a value and 4 a vector.
-    case int8 = 4
-
-    /// Bytes of one value.
-    public var bytes: Int {
-        switch self {
-        case .float32: 4
-        case .float16, .bfloat16: 2
-        case .int8: 1
-        }
-    }
-}
-
 /// What makes two verification vectors alike. Larger scores are better, whatever the metric.
 public enum DenseMetric: UInt8, Sendable, CaseIterable {
     /// Σ query × document.
@@ -52,6 +31,11 @@ public struct DenseSchema: Sendable, Equatable {
         self.dimensions = dimensions
         self.element = element
         self.metric = metric
+    }
+
+    /// For messages: `384 float16, innerProduct`, or `none`.
+    static func text(_ schema: DenseSchema?) -> String {
+        schema.map { "\($0.dimensions) \($0.element), \($0.metric)" } ?? "none"
     }
 
     /// - Throws: `invalidArgument` for dimensions out of range.

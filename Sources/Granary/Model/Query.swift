@@ -82,12 +82,20 @@ public struct SearchSettings: Sendable, Equatable {
 public struct Hit: Sendable, Equatable {
     /// The document's key.
     public var id: DocumentKey
-    /// Σ over the query's components in ascending order of query weight × stored weight, in float32.
+    /// What it is ranked by: the sparse score, or what the fusion makes of both.
     public var score: Float
+    /// Of a query with a dense vector, the score of the sparse half: Σ over the query's components in ascending
+    /// order of query weight × stored weight, in float32. Otherwise `score` is this, and here is nil.
+    public var sparse: Float?
+    /// Of a query with a dense vector, the score of the dense half by the schema's metric; nil for a document
+    /// without one.
+    public var dense: Float?
 
     /// Makes a hit.
-    public init(id: DocumentKey, score: Float) {
+    public init(id: DocumentKey, score: Float, sparse: Float? = nil, dense: Float? = nil) {
         self.id = id
         self.score = score
+        self.sparse = sparse
+        self.dense = dense
     }
 }

@@ -10,6 +10,8 @@ public struct SearchStatistics: Sendable, Equatable {
     public var rows = 0
     /// Forward rows scored by their full weights.
     public var exactRows = 0
+    /// Dense vectors scored.
+    public var denseRows = 0
 
     /// All zero.
     public init() {}

@@ -25,6 +25,7 @@ extension SegmentReader {
         if let place = keys.firstFault() { throw malformed(.keyHashes, at: place) }
         try verifyComponents()
         try verifyBlocks()
+        try dense?.verifyContents(progress)
     }
 
     private func verifyComponents() throws(GranaryError) {

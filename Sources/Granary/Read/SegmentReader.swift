@@ -13,6 +13,8 @@ struct SegmentReader: Sendable {
     private(set) var dead: Tombstones?
     /// The sequence number of the document inserted first.
     private(set) var firstSequence: UInt64
+    /// The dense half; nil when no document has one.
+    var dense: DenseVectors?
 
     private let rowsSection: Section
     private let rowStarts: Section
@@ -106,7 +108,9 @@ struct SegmentReader: Sendable {
     }
 
     /// Its files, mapped.
-    var files: [Container] { [blocks, summary] + [dead?.file].compactMap { $0 } }
+    var files: [Container] { dataFiles + [dead?.file].compactMap { $0 } }
+    /// Its files but that of the tombstones.
+    var dataFiles: [Container] { [blocks, summary] + (dense?.files.map(\.container) ?? []) }
     /// Documents, dead ones included.
     var documentCount: Int { Int(facts.documents) }
     /// Documents that are not dead.

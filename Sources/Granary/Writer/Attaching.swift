@@ -13,6 +13,12 @@ extension WriterCore {
                     .invalidArgument, "expected weights of \(schema.weights), found \(source.schema.weights)",
                     path: path)
             }
+            guard source.schema.dense == schema.dense else {
+                throw GranaryError(
+                    .invalidArgument,
+                    "expected dense vectors of \(DenseSchema.text(schema.dense)), "
+                        + "found \(DenseSchema.text(source.schema.dense))", path: path)
+            }
             guard !sources.contains(where: { $0.manifest.index == source.manifest.index }) else {
                 throw GranaryError(.invalidArgument, "expected each index once", path: path)
             }
@@ -28,7 +34,7 @@ extension WriterCore {
             }
             var adopted: [FileRecord] = []
             do throws(GranaryError) {
-                for file in readers.flatMap({ [$0.blocks, $0.summary] }) {
+                for file in readers.flatMap(\.dataFiles) {
                     try cancellation?.check()
                     adopted.append(try directory.adopt(file))
                 }

@@ -18,7 +18,7 @@ extension WriterCore {
             let context = context(vocabulary: vocabulary, progress: progress, inMemory: target == .memory)
             let built = try batch.finish(context)
             let id = try install(built, target)
-            if target == .disk { measures.flushed(built.blocks.length + built.summary.length) }
+            if target == .disk { measures.flushed(built.writtenBytes) }
             return id
         } catch {
             keep(batch)
@@ -38,7 +38,7 @@ extension WriterCore {
         let reader = try open(built, target)
         return state.withLock { state in
             var segment = LiveSegment(
-                id: state.newID(), reader: reader, files: [built.blocks, built.summary],
+                id: state.newID(), reader: reader, files: built.files,
                 lastSequence: built.lastSequence, place: target == .memory ? .memory : .pending)
             for (key, hash) in state.sealedDead { _ = segment.markDead(key, hash) }
             (state.sealedRows, state.sealedDead) = ([:], [])
@@ -56,18 +56,17 @@ extension WriterCore {
             if target == .memory { remove(built, memory, path) }
         }
         do throws(GranaryError) {
-            return try SegmentReader(
-                blocks: try Container.open(fileSystem: fileSystem, directory: path, record: built.blocks),
-                summary: try Container.open(fileSystem: fileSystem, directory: path, record: built.summary),
-                dead: nil, firstSequence: built.firstSequence)
+            return try SegmentReader.open(
+                built.files, dead: nil, firstSequence: built.firstSequence, schema: schema, path: path,
+                fileSystem: fileSystem, shared: built.shared)
         } catch {
-            if target == .disk { directory.discard([built.blocks, built.summary]) }
+            if target == .disk { directory.discard(built.made) }
             throw error
         }
     }
 
     private func remove(_ built: BuiltSegment, _ fileSystem: any FileSystem, _ path: String) {
-        for file in [built.blocks, built.summary] { try? fileSystem.unlink("\(path)/\(file.name)") }
+        for file in built.made { try? fileSystem.unlink("\(path)/\(file.name)") }
     }
 
     /// Makes one segment of some that are in memory, without what was dead in them at a cut, or is dead now.
@@ -82,7 +81,8 @@ extension WriterCore {
         let context = context(vocabulary: vocabulary, progress: progress, inMemory: target == .memory)
         let merged: BuiltSegment?
         do throws(GranaryError) {
-            merged = try SegmentMerger.merge(inputs.map { $0.reader(dead: $1) }, context)
+            merged = try SegmentMerger.merge(
+                inputs.map { $0.reader(dead: $1) }, sharesDense: false, context)
         } catch {
             if error.castsDoubt { directory.poison(error) }
             throw error
@@ -92,11 +92,11 @@ extension WriterCore {
             state.withLock { $0.segments.removeAll { ids.contains($0.id) } }
             return nil
         }
-        if target == .disk { measures.flushed(built.blocks.length + built.summary.length) }
+        if target == .disk { measures.flushed(built.writtenBytes) }
         let reader = try open(built, target)
         return try state.withLock { (state) throws(GranaryError) in
             var output = LiveSegment(
-                id: state.newID(), reader: reader, files: [built.blocks, built.summary],
+                id: state.newID(), reader: reader, files: built.files,
                 lastSequence: built.lastSequence, place: target == .memory ? .memory : .pending)
             for (input, before) in inputs {
                 let now = state.position(input.id).map { state.segments[$0].dead }

@@ -217,6 +217,7 @@ extension IndexWriter {
         fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GranaryError) -> IndexWriter {
         try options.validate()
+        try schema.dense?.validate()
         let isNew = try fileSystem.status(path) == nil
         let directory = try DirectoryWriter.create(
             fileSystem: fileSystem, path: path, schema: SchemaCodec.encode(schema),

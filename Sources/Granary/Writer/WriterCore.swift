@@ -6,6 +6,8 @@ final class WriterCore: Sendable {
     let directory: DirectoryWriter
     let schema: Schema
     let options: WriterOptions
+    /// Makes dense rows; nil in an index without them.
+    private let denseCodec: DenseRowCodec?
     let state: Mutex<WriterState>
     let lane: CommitLane
     /// Commits that wait for the lane.
@@ -22,6 +24,7 @@ final class WriterCore: Sendable {
         self.directory = directory
         self.schema = schema
         self.options = options
+        if let dense = schema.dense { denseCodec = try DenseRowCodec(dense) } else { denseCodec = nil }
         lane = CommitLane(path: directory.path, longestWait: options.maximumStall)
         let manifest = directory.manifest
         var readers: [SegmentReader] = []
@@ -65,8 +68,10 @@ final class WriterCore: Sendable {
         let hash = KeyHash(key)
         // Whatever can be refused is refused before anything has changed.
         try SegmentBuilder.check(document)
+        let row = try denseRow(document)
         try admit()
-        let bytes = key.count + 8 * document.sparse.count + (document.payload?.count ?? 0)
+        let bytes =
+            key.count + 8 * document.sparse.count + (row?.count ?? 0) + (document.payload?.count ?? 0)
         let (sequence, added) = try state.withLock { (state) throws(GranaryError) in
             try check(state)
             let (components, weights) = try state.vocabulary.resolve(document.sparse)
@@ -77,7 +82,7 @@ final class WriterCore: Sendable {
             let sequence = try state.takeSequence(path: directory.path)
             let wasBuffered =
                 try state.builder?.add(
-                    key: key, hash: hash, components: components, weights: weights,
+                    key: key, hash: hash, components: components, weights: weights, dense: row,
                     payload: document.payload, sequence: sequence) == true
             // A new key is looked for elsewhere only: within the builder the older row gives way.
             if state.markDead(key, hash) || wasBuffered { state.counts.replaced += 1 }
@@ -87,6 +92,21 @@ final class WriterCore: Sendable {
         }
         if added % 1024 == 0 { try progress.report(.reading, UInt64(added), nil) }
         return sequence
+    }
+
+    private func denseRow(_ document: Document) throws(GranaryError) -> [UInt8]? {
+        guard let vector = document.dense else { return nil }
+        guard let denseCodec else {
+            throw GranaryError(
+                .invalidArgument,
+                "expected no dense vector for document \(document.id): the schema has none",
+                path: directory.path)
+        }
+        do throws(GranaryError) {
+            return try denseCodec.encode(vector)
+        } catch {
+            throw GranaryError(error.code, "document \(document.id): \(error.message)", path: directory.path)
+        }
     }
 
     func delete(id: DocumentKey) throws(GranaryError) -> UInt64 {

@@ -47,18 +47,18 @@ extension WriterCore: MergeHost {
             progress: BuildProgress(
                 handler: { control.report($0, to: handler) },
                 checkpoint: { () throws(GranaryError) in try control.checkpoint() }))
-        let built = try SegmentMerger.merge(inputs.map { $0.reader(dead: $0.committedDead) }, context)
+        let built = try SegmentMerger.merge(
+            inputs.map { $0.reader(dead: $0.committedDead) }, sharesDense: true, context)
         guard let built else { return try publish(replacing: inputs, by: nil) }
         let reader = try open(built, .disk)
-        let files = [built.blocks, built.summary]
         // Removes nothing that has been published.
-        defer { directory.discard(files) }
+        defer { directory.discard(built.made) }
         try publish(
             replacing: inputs,
             by: LiveSegment(
-                id: state.withLock { $0.newID() }, reader: reader, files: files,
+                id: state.withLock { $0.newID() }, reader: reader, files: built.files,
                 lastSequence: built.lastSequence, place: .pending))
-        measures.merged(built.blocks.length + built.summary.length)
+        measures.merged(built.writtenBytes)
     }
 
     private func publish(replacing inputs: [LiveSegment], by output: LiveSegment?) throws(GranaryError) {

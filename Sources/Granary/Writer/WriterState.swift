@@ -103,7 +103,7 @@ struct WriterState: ~Copyable, Sendable {
 
     /// Bytes of memory that documents take which are not on disk.
     mutating func memoryBytes() -> Int {
-        (builder?.estimatedMemoryBytes ?? 0)
+        (builder?.estimatedMemoryBytes() ?? 0)
             + segments.reduce(0) { $0 + ($1.place == .memory ? Int($1.bytes) : 0) }
     }
 

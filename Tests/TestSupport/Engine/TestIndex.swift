@@ -11,11 +11,11 @@ public struct TestIndex: Sendable {
     public let index: Index
 
     /// An empty index.
-    public init(_ schema: Schema = Schema(), fileSystem: TestFileSystem = TestFileSystem())
-        throws(GranaryError)
-    {
+    public init(
+        _ schema: Schema = Schema(), fileSystem: TestFileSystem = TestFileSystem(), at path: String = path
+    ) throws(GranaryError) {
         self.fileSystem = fileSystem
-        index = try Index.create(at: Self.path, schema: schema, fileSystem: fileSystem)
+        index = try Index.create(at: path, schema: schema, fileSystem: fileSystem)
     }
 
     /// An index of some documents.

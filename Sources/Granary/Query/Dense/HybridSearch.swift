@@ -1,0 +1,120 @@
+import GranaryStorage
+
+/// The search of a query with a dense vector: the sparse half finds candidates, the dense half verifies them.
+///
+/// Source: the bi-granular retrieval of BiDR (WWW 2022).
+struct HybridSearch {
+    private let query: Query
+    private let scorer: DenseScorer
+    private let metric: DenseMetric
+
+    /// - Throws: `invalidArgument`.
+    init(
+        _ query: Query, _ vector: [Float], segments: [SegmentReader], schema: Schema
+    ) throws(GranaryError) {
+        scorer = try DenseScorer(segments, vector, schema: schema)
+        self.query = query
+        metric = schema.dense?.metric ?? .innerProduct
+        if let candidates = query.candidates, candidates < 1 {
+            throw GranaryError(.invalidArgument, "expected at least 1 candidate, found \(candidates)")
+        }
+        try query.fusion.validate()
+    }
+
+    /// The sparse search that finds the candidates.
+    var candidateQuery: Query {
+        var sparse = query
+        sparse.k = max(query.k, query.candidates ?? max(10 * query.k, 100))
+        return sparse
+    }
+
+    /// The best k of some candidates.
+    ///
+    /// - Parameter found: by descending sparse score.
+    func rank(
+        _ found: [TopK.Entry], _ statistics: inout SearchStatistics
+    ) throws(GranaryError) -> [FusedCandidate] {
+        var places: [DenseScorer.Place?] = []
+        places.reserveCapacity(found.count)
+        for entry in found { places.append(try scorer.place(entry)) }
+        var scores = [Float?](repeating: nil, count: found.count)
+        let stop = EarlyStop(query, metric, scorer, canStop: places.allSatisfy { $0 != nil })
+        var (done, end) = (0, stop == nil ? found.count : min(found.count, max(2 * query.k, 32)))
+        while done < found.count {
+            let wave = (done..<end).compactMap { position in places[position].map { ($0, position) } }
+            try scorer.score(wave, into: &scores)
+            statistics.denseRows += wave.count
+            (done, end) = (end, min(found.count, 2 * end))
+            if done < found.count, stop?.isOver(found, scores, done) == true { break }
+        }
+        return query.fusion.best(
+            query.k, of: (0..<done).map { FusedCandidate(entry: found[$0], dense: scores[$0]) })
+    }
+
+    /// The best k of all documents by their dense vectors, for a query without a sparse one.
+    ///
+    /// - Parameter forEach: hands over the documents that may be found.
+    func scan(
+        _ statistics: inout SearchStatistics,
+        forEach: ((TopK.Entry) throws(GranaryError) -> Void) throws(GranaryError) -> Void
+    ) throws(GranaryError) -> [FusedCandidate] {
+        var top = TopK(query.k)
+        var wave: [(DenseScorer.Place, Int)] = []
+        var entries: [TopK.Entry] = []
+        var scores: [Float?] = []
+        var rows = 0
+        func settle() throws(GranaryError) {
+            scores = [Float?](repeating: nil, count: entries.count)
+            try scorer.score(wave, into: &scores)
+            rows += wave.count
+            for (var entry, score) in zip(entries, scores) {
+                entry.score = score ?? 0
+                top.push(entry)
+            }
+            entries.removeAll(keepingCapacity: true)
+            wave.removeAll(keepingCapacity: true)
+        }
+        try forEach { (entry) throws(GranaryError) in
+            guard let place = try scorer.place(entry) else { return }
+            wave.append((place, entries.count))
+            entries.append(entry)
+            if entries.count == 4096 { try settle() }
+        }
+        try settle()
+        statistics.denseRows += rows
+        return top.sorted.map { entry in
+            var sparse = entry
+            sparse.score = 0
+            return FusedCandidate(entry: sparse, dense: entry.score, score: entry.score)
+        }
+    }
+}
+
+/// Stops verification when no candidate that is left can be among the best k, whatever its vector: their sparse
+/// scores descend, and |query| × |vector| bounds the dense score. Only linear fusion has such a bound.
+private struct EarlyStop {
+    private let k: Int
+    private let weights: (sparse: Float, dense: Float)
+    private let bound: Float
+
+    init?(_ query: Query, _ metric: DenseMetric, _ scorer: DenseScorer, canStop: Bool) {
+        guard case .linear(let sparse, let dense) = query.fusion, metric != .euclidean, canStop, sparse >= 0,
+            dense >= 0
+        else { return nil }
+        k = query.k
+        weights = (sparse, dense)
+        bound = scorer.bound()
+    }
+
+    /// Whether the candidates from `done` on can be left out.
+    func isOver(_ found: [TopK.Entry], _ scores: [Float?], _ done: Int) -> Bool {
+        guard done >= k else { return false }
+        var fused = (0..<done).map {
+            Fusion.linear(weights.sparse, found[$0].score, weights.dense, scores[$0] ?? 0)
+        }
+        fused.sort(by: >)
+        // Three roundings in float32, each way.
+        let best = Fusion.linear(weights.sparse, found[done].score, weights.dense, bound)
+        return best + abs(best) * 0x1p-20 < fused[k - 1]
+    }
+}

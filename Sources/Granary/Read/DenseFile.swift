@@ -1,0 +1,118 @@
+import GranaryStorage
+import Synchronization
+
+/// One `.dense` file, mapped. A page is compared with its checksum the first time it is read.
+final class DenseFile: Sendable {
+    let container: Container
+    let facts: DenseFacts
+    let codec: DenseRowCodec
+    private let vectors: Section
+    /// By ordinal of the segment whose last file this is: the place of its vector. Nil where row numbers are
+    /// ordinals.
+    let places: Section?
+    /// A bit for each page that has been verified.
+    private let verified: Mutex<[UInt64]>
+
+    /// - Throws: `corrupt` when a section is missing or has not the length that the facts ask for, or when the
+    ///   facts are not those of the schema.
+    init(_ container: Container, schema: DenseSchema) throws(GranaryError) {
+        self.container = container
+        facts = try DenseFacts(try container.section(.dense), path: container.path)
+        guard facts.schema == schema else {
+            throw GranaryError(
+                .corrupt, "expected the vectors of the schema, \(schema), found \(facts.schema)",
+                path: container.path, section: SectionID.dense.name)
+        }
+        codec = try DenseRowCodec(schema)
+        vectors = try container.section(.vectors)
+        let length = codec.layout.length(rows: Int(facts.rows))
+        guard vectors.count == length else {
+            throw GranaryError(
+                .corrupt, "expected \(length) bytes of \(facts.rows) vectors, found \(vectors.count)",
+                path: container.path, section: SectionID.vectors.name)
+        }
+        places =
+            facts.documents > 0
+            ? try container.section(.places, words: Int(facts.documents)) : nil
+        for section in container.sections where section.codec != 0 {
+            throw GranaryError(
+                .unsupportedVersion, "expected a codec of 0, found \(section.codec)", path: container.path,
+                section: section.id.name)
+        }
+        let pages = (length + DenseLayout.pageBytes - 1) / DenseLayout.pageBytes
+        verified = Mutex([UInt64](repeating: 0, count: (pages + 63) / 64))
+        vectors.advise(.random)
+    }
+
+    var rowCount: Int { Int(facts.rows) }
+
+    /// Hands over the bytes of a row, as they are: `verify` comes first. The caller has checked the number.
+    @inline(__always)
+    func withRow<Result>(
+        _ row: Int, _ body: (RawSpan) throws(GranaryError) -> Result
+    ) throws(GranaryError) -> Result {
+        let (section, start) = (vectors, codec.layout.offset(row))
+        return try body(section.bytes.extracting(start..<start + codec.layout.stride))
+    }
+
+    /// Compares the pages of some rows with their checksums, those that have not been compared before.
+    ///
+    /// - Throws: `checksumMismatch`. Complexity: a bit for each row; each page once.
+    func verify(_ rows: some Sequence<Int>) throws(GranaryError) {
+        let fresh = verified.withLock { bits in
+            var fresh: [Int] = []
+            for row in rows {
+                for page in codec.layout.pages(row) where bits[page / 64] & 1 << UInt64(page % 64) == 0 {
+                    if fresh.last != page { fresh.append(page) }
+                }
+            }
+            return fresh
+        }
+        if fresh.isEmpty { return }
+        for page in fresh {
+            let start = page * DenseLayout.pageBytes
+            try container.verify(vectors, start..<min(vectors.count, start + DenseLayout.pageBytes))
+        }
+        verified.withLock { bits in
+            for page in fresh { bits[page / 64] |= 1 << UInt64(page % 64) }
+        }
+    }
+
+    /// Calls `body` with the score of each of some rows, in their order.
+    ///
+    /// - Parameter rows: numbers of rows, ascending.
+    /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes.
+    func score(
+        _ rows: [Int], _ query: [Float], _ body: (Float) -> Void
+    ) throws(GranaryError) {
+        try verify(rows)
+        let section = vectors
+        let bytes = section.bytes
+        for row in rows {
+            let start = codec.layout.offset(row)
+            guard
+                let score = codec.score(
+                    bytes.extracting(start..<start + codec.layout.stride), query.span)
+            else { throw malformed(row) }
+            body(score)
+        }
+    }
+
+    /// The values of a row.
+    ///
+    /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes.
+    func vector(_ number: Int) throws(GranaryError) -> [Float] {
+        try verify(CollectionOfOne(number))
+        return try withRow(number) { (row) throws(GranaryError) in
+            guard let values = codec.decode(row) else { throw malformed(number) }
+            return values
+        }
+    }
+
+    /// The error of a row that no writer makes.
+    func malformed(_ row: Int) -> GranaryError {
+        GranaryError(
+            .corrupt, "expected finite values, found others in row \(row)", path: container.path,
+            section: SectionID.vectors.name, byteOffset: UInt64(codec.layout.offset(row)))
+    }
+}
