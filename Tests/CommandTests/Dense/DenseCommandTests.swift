@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "Dense vectors come back as lines, and from lines", .disabled("the index stores none yet"),
+        "Dense vectors come back as lines, and from lines",
         arguments: ["float32", "float16", "bfloat16"])
     func linesRoundTrip(element: String) throws {
         var random = SeededGenerator(seed: 71)
@@ -54,9 +54,7 @@ import Testing
         #expect(!files.exists("out.npy"))
     }
 
-    @Test(
-        "Dense vectors go out to a file of each layout and come back from it",
-        .disabled("the index stores none yet"))
+    @Test("Dense vectors go out to a file of each layout and come back from it")
     func filesRoundTrip() throws {
         var random = SeededGenerator(seed: 73)
         let files = try Workspace()
@@ -132,6 +130,9 @@ import Testing
         let wrong = try files.write("wrong.fbin", Self.singles([[1, 2], [3, .nan]]))
         _ = try run("build", "--index", files.file("plain"), "--input", input)
         _ = try run("build", "--index", files.file("both"), "--input", input, "--dense", two)
+        let ragged = try files.write(
+            "ragged.jsonl", Self.line("a", "\"x\": 1", [1, 2]) + Self.line("b", "\"x\": 1", [1, 2, 3]))
+        let large = try files.write("large.jsonl", Self.line("a", "\"x\": 1", [1, 65520]))
         let build = ["build", "--index", files.file("new"), "--input", input]
         let add = ["add", "--input", input, "--index"]
         let search = ["search", "--queries", input, "--index"]
@@ -140,6 +141,9 @@ import Testing
             (build + ["--dense", wrong], 65, "wrong.fbin, line 2"),
             (build + ["--dense", two, "--dense-dimensions", "3"], 65, "vectors of 3 dimensions, found 2"),
             (build + ["--dense", two, "--dense-format", "npy"], 65, "an array of NumPy"),
+            (["build", "--index", files.file("new"), "--input", ragged], 65, "ragged.jsonl, line 2"),
+            (["build", "--index", files.file("new"), "--input", large], 65, "large.jsonl, line 1"),
+            (["add", "--index", files.file("plain"), "--input", ragged], 65, "ragged.jsonl, line 1"),
             (build + ["--metric", "l2"], 64, "expected dense vectors"),
             (add + [files.file("both"), "--dense", three], 65, "2 dimensions, as in the index, found 3"),
             (add + [files.file("plain"), "--dense", two], 64, "built without dense vectors"),
