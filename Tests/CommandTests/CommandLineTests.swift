@@ -137,15 +137,6 @@ import Testing
             ])
     }
 
-    @Test("Dense vectors are passed over with a warning")
-    func warnsOfDense() throws {
-        let files = try Workspace()
-        let input = try files.write("in.jsonl", "{\"id\":\"a\",\"vector\":{\"x\":1},\"dense\":[1,2]}\n")
-        let built = try Executable.run("build", "--index", files.file("index"), "--input", input)
-        #expect(built.code == 0)
-        #expect(built.errors.contains("warning: 1 documents had a \"dense\" vector"))
-    }
-
     @Test(
         "Bad usage ends with 64",
         arguments: [
@@ -164,6 +155,17 @@ import Testing
             ["eval", "--run", "r", "--qrels", "q", "--truth", "t"],
             ["eval", "--run", "r", "--qrels", "q", "-k", "0"],
             ["export", "--index", "x", "--format", "ciff"], ["nonsense"],
+            ["build", "--index", "x", "--input", "a.jsonl", "--dense", "a.bin"],
+            ["build", "--index", "x", "--input", "a.jsonl", "--dense-format", "npy"],
+            ["build", "--index", "x", "--input", "a.jsonl", "--dense", "a.npy", "--ignore-dense"],
+            ["build", "--index", "x", "--input", "a.jsonl", "--dense-dimensions", "8193"],
+            ["build", "--index", "x", "--input", "a.jsonl", "--metric", "innerProduct"],
+            ["build", "--index", "x", "--input", "a.jsonl", "--dense-element", "float64"],
+            ["search", "--index", "x", "--queries", "q.jsonl", "--candidates", "0"],
+            ["search", "--index", "x", "--queries", "q.jsonl", "--fusion", "linear"],
+            ["search", "--index", "x", "--queries", "q.jsonl", "--dense-queries", "q"],
+            ["export", "--index", "x", "--dense", "a.bin"],
+            ["export", "--index", "x", "--dense-format", "npy"],
         ])
     func refusesUsage(_ arguments: [String]) throws {
         let outcome = try Executable.run(arguments)

@@ -8,11 +8,16 @@ import Testing
         var line: String
         var id: DocumentKey = 0
         var vector: SparseVector.Entries
+        var dense: [Float]?
         var payload: String?
         var testDescription: String { line }
 
-        init(_ line: String, id: DocumentKey = 0, _ vector: SparseVector.Entries, payload: String? = nil) {
+        init(
+            _ line: String, id: DocumentKey = 0, _ vector: SparseVector.Entries, dense: [Float]? = nil,
+            payload: String? = nil
+        ) {
             (self.line, self.id, self.vector, self.payload) = (line, id, vector, payload)
+            self.dense = dense
         }
     }
 
@@ -35,7 +40,11 @@ import Testing
             #"{"title":"T","vector":{},"text":"line\n2","n": 1.0}"#, .tokens([], []),
             payload: #"{"title":"T","text":"line\n2","n":1.0}"#),
         Good(#"{"text":"t","payload":false,"vector":{}}"#, .tokens([], []), payload: "false"),
-        Good(#"{"dense":[0.5,-1],"vector":{}}"#, .tokens([], [])),
+        Good(#"{"dense":[0.5,-1],"vector":{}}"#, .tokens([], []), dense: [0.5, -1]),
+        Good(
+            #"{"vector":{},"dense": [ 1e-3 , -1E2,0 ],"n":1}"#, .tokens([], []), dense: [0.001, -100, 0],
+            payload: #"{"n":1}"#),
+        Good(#"{"dense":null,"vector":{}}"#, .tokens([], [])),
     ]
 
     @Test("A line that is right becomes its document", arguments: good)
@@ -45,6 +54,7 @@ import Testing
         let document = try #require(try reader.next())
         #expect(document.id == good.id)
         #expect(document.sparse.entries == good.vector)
+        #expect(document.dense == good.dense)
         #expect(document.payload.map { String(decoding: $0, as: UTF8.self) } == good.payload)
         #expect(try reader.next() == nil)
     }
@@ -113,6 +123,16 @@ import Testing
         Bad(#"{"vector":{"\u12g4":1}}"#, "hexadecimal"),
         Bad("{\"vector\":{\"a\u{1}\":1}}", "control"),
         Bad(#"{"vector":{"a"#, "a closing quote"),
+        Bad(#"{"vector":{},"dense":[1],"dense":[1]}"#, "once"),
+        Bad(#"{"vector":{},"dense":null,"dense":[1]}"#, "once"),
+        Bad(#"{"vector":{},"dense":[]}"#, "a number, or null"),
+        Bad(#"{"vector":{},"dense":1}"#, "an array of numbers"),
+        Bad(#"{"vector":{},"dense":[1,]}"#, "a finite number"),
+        Bad(#"{"vector":{},"dense":[1,"2"]}"#, "a finite number"),
+        Bad(#"{"vector":{},"dense":[[1]]}"#, "a finite number"),
+        Bad(#"{"vector":{},"dense":[NaN]}"#, "a finite number"),
+        Bad(#"{"vector":{},"dense":[-Infinity]}"#, "a finite number"),
+        Bad(#"{"vector":{},"dense":[1e39]}"#, "a finite number"),
         Bad(#"{"payload":tru,"vector":{}}"#, "a value"),
         Bad(#"{"payload":[1,],"vector":{}}"#, "a value"),
         Bad("{\"payload\":\(String(repeating: "[", count: 100_000))", "deep"),
@@ -215,9 +235,14 @@ import Testing
                 tokens[word(&random)] = Float(bitPattern: UInt32.random(in: 1...0x477F_E000, using: &random))
             }
             let payloads = ["{\"a\": 1}", "null and void", "[1,\n 2]", "\"text\""]
+            let values = (0..<Int.random(in: 1...8, using: &random)).map { _ in
+                Float(
+                    bitPattern: UInt32.random(in: 0...0x7F7F_FFFF, using: &random)
+                        | (random.next() & 1 == 0 ? 0 : 1 << 31))
+            }
             let document = Document(
                 id: Bool.random(using: &random) ? .string(word(&random)) : .number(random.next()),
-                sparse: try SparseVector(tokens),
+                sparse: try SparseVector(tokens), dense: Bool.random(using: &random) ? values : nil,
                 payload: payloads.randomElement(using: &random).map { Array($0.utf8) })
             let line = document.jsonLine()
             #expect(!line.contains(0x0A))
@@ -225,6 +250,7 @@ import Testing
             let read = try #require(try reader.next(), "seed \(seed)")
             #expect(read.id == document.id)
             #expect(read.sparse == document.sparse, "seed \(seed)")
+            #expect(read.dense?.map(\.bitPattern) == document.dense?.map(\.bitPattern), "seed \(seed)")
             #expect(read.payload == document.payload.map { JSONText.value($0) })
         }
     }

@@ -10,11 +10,14 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             JSON lines are what `build` reads. Where the index has no vocabulary, a component is written in \
             decimal: build with --decimal-tokens to have it back as a number. A .csr file has neither ids \
-            nor tokens: --ids and --vocabulary write them beside it, one a line.
+            nor tokens: --ids and --vocabulary write them beside it, one a line. Dense vectors stand in the \
+            lines, or in a file of their own with --dense: .fbin, .f16bin, .fvecs or .npy, a row for each \
+            document; one without a dense vector is then an error.
 
             EXAMPLE
               granary export --index articles.index > articles.jsonl
               granary export --index articles.index --format csr --output base.csr --ids base.ids
+              granary export --index both.index --dense articles.npy --output articles.jsonl
             """)
 
     @OptionGroup var index: IndexOption
@@ -27,6 +30,21 @@ struct ExportCommand: ParsableCommand {
     var ids: String?
     @Option(help: ArgumentHelp("Writes the tokens of the components 0, 1, …, one a line.", valueName: "file"))
     var vocabulary: String?
+    @Option(
+        help: ArgumentHelp(
+            "Writes the dense vectors of the rows, and leaves them out of lines.", valueName: "file"))
+    var dense: String?
+    @Option(help: "The layout of --dense; told by the extension where it is not given.")
+    var denseFormat: VectorFormat?
+
+    func validate() throws {
+        if dense == nil, denseFormat != nil { throw ValidationError("--dense-format goes with --dense") }
+        if let dense, denseFormat ?? VectorFormat(path: dense) == nil {
+            throw ValidationError(
+                "expected a name that ends in .fbin, .f16bin, .fvecs or .npy, or --dense-format; found \(dense)"
+            )
+        }
+    }
 
     func run() throws {
         let cancellation = Cancellation()
@@ -37,6 +55,8 @@ struct ExportCommand: ParsableCommand {
         case .jsonl:
             try snapshot.forEachDocument { (document) throws(GranaryError) in
                 try cancellation.check()
+                var document = document
+                if dense != nil { document.dense = nil }
                 try file.write(document.jsonLine())
                 try file.write("\n")
             }
@@ -48,6 +68,7 @@ struct ExportCommand: ParsableCommand {
         }
         try file.finish()
         if let ids { try writeIds(snapshot, to: ids) }
+        if let dense { try writeDense(snapshot, to: dense, cancellation) }
         if let vocabulary { try writeVocabulary(snapshot, to: vocabulary) }
         withExtendedLifetime(interrupts) {}
     }
@@ -60,6 +81,18 @@ struct ExportCommand: ParsableCommand {
                 throw GranaryError(.unsupported, "expected ids of one line, found \"\(name)\"")
             }
             try file.write(name + "\n")
+        }
+        try file.finish()
+    }
+
+    private func writeDense(
+        _ snapshot: Snapshot, to path: String, _ cancellation: Cancellation
+    ) throws(GranaryError) {
+        guard let format = denseFormat ?? VectorFormat(path: path) else { return }
+        let file = try OutputFile(path)
+        try snapshot.exportDense(format) { (bytes) throws(GranaryError) in
+            try cancellation.check()
+            try file.write(bytes)
         }
         try file.finish()
     }

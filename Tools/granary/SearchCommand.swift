@@ -15,9 +15,16 @@ struct SearchCommand: ParsableCommand {
             run, in which equal scores go down by the smallest float32 step, so that every tool sees the \
             order of the hits: insertion.
 
+            With a dense vector in a query ("dense" in its line, or a row of --dense-queries) the sparse \
+            half finds --candidates documents and the dense half verifies them; --fusion says how the two \
+            scores become one: dense (the dense score alone), linear:sparse=0.3,dense=1 (weighted sum), \
+            rrf:k=60,sparse=1,dense=1 (reciprocal ranks) or normalized:sparse=0.5,dense=0.5 (weighted sum of \
+            the scores scaled to 0...1).
+
             EXAMPLE
               granary search --index articles.index --queries questions.jsonl -k 3
               granary search --index base.index --queries q.csr --ids q.ids -k 100 --exact --run base.run
+              granary search --index both.index --queries q.jsonl --dense-queries q.npy --fusion rrf
             """)
 
     @OptionGroup var index: IndexOption
@@ -29,6 +36,7 @@ struct SearchCommand: ParsableCommand {
         help: ArgumentHelp("Ids of the queries, one a line, instead of those in the file.", valueName: "file")
     )
     var ids: String?
+    @OptionGroup var dense: DenseQueryOptions
     @Option(name: .short, help: "Hits for each query.")
     var k = 10
     @Option(help: "The expected share of the true best k that is found, above 0 and up to 1. (default: 0.95)")
@@ -59,14 +67,16 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
-        var inputs = ([ids].compactMap { $0 } + [queries]).map(DocumentSource.resolved)
+        var inputs = ([ids, dense.file].compactMap { $0 } + [queries]).map(DocumentSource.resolved)
         do {
-            let source = try DocumentSource([queries], format: format, ids: ids)
+            let source = try DocumentSource(
+                [queries], format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored)
             inputs += source.inputs
             let cancellation = Cancellation()
             let interrupts = Interrupts(cancellation)
             let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
             let snapshot = try Index.open(at: index.path).snapshot()
+            try dense.check(source.vectors, for: snapshot.schema)
             let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
             let run = try runFile.map { try OutputFile($0) }
             let printer = HitPrinter(snapshot: snapshot, isJSON: json.isOn, explains: explain)
@@ -78,7 +88,7 @@ struct SearchCommand: ParsableCommand {
                 if batch.isEmpty { break }
                 left -= batch.count
                 let answers = try snapshot.search(
-                    batch: batch.map { Query(sparse: $0.sparse, k: k, accuracy: accuracy) }, threads: threads)
+                    batch: batch.map { dense.query($0, k: k, accuracy: accuracy) }, threads: threads)
                 for (query, hits) in zip(batch, answers) {
                     try run?.write(try RunFile.lines(query: query.id, hits: hits))
                     if let printed { try printer.write(query, hits, to: printed) }

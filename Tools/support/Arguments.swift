@@ -26,3 +26,37 @@ extension PayloadCompression: ExpressibleByArgument {
     /// The name.
     public var defaultValueDescription: String { "\(self)" }
 }
+
+extension VectorFormat: ExpressibleByArgument {}
+
+extension DenseElement: ExpressibleByArgument {
+    /// The type of a name: `float32`, `float16`, `bfloat16`, `int8`.
+    public init?(argument: String) {
+        guard let element = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
+        self = element
+    }
+    /// The names.
+    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+    /// The name.
+    public var defaultValueDescription: String { "\(self)" }
+}
+
+extension DenseMetric: ExpressibleByArgument {
+    /// The metric of a name: `ip`, `cosine`, `l2`.
+    public init?(argument: String) {
+        guard let metric = Self.allCases.first(where: { $0.argument == argument }) else { return nil }
+        self = metric
+    }
+    /// The names.
+    public static var allValueStrings: [String] { allCases.map(\.argument) }
+    /// The name.
+    public var defaultValueDescription: String { argument }
+
+    private var argument: String {
+        switch self {
+        case .innerProduct: "ip"
+        case .cosine: "cosine"
+        case .euclidean: "l2"
+        }
+    }
+}

@@ -28,10 +28,10 @@ package final class DocumentSource {
 
     /// The files, links resolved.
     package let paths: [String]
-    /// Rows given so far.
+    /// Rows read so far.
     package private(set) var rowCount: UInt64 = 0
-    /// Rows whose `dense` member was passed over.
-    package private(set) var ignoredDenseCount: UInt64 = 0
+    /// The file of dense vectors, where they are not in the lines.
+    package let vectors: VectorFile?
     /// The file and line, or row, that `next` gave last.
     package private(set) var place: (path: String, line: UInt64) = ("", 0)
 
@@ -39,6 +39,10 @@ package final class DocumentSource {
     private let sizes: [UInt64]
     private let ids: TextFile?
     private let options: JSONLinesReader.Options
+    private let ignoresDense: Bool
+    private var vectorRows: VectorRows?
+    /// What was read ahead, with its places; the next one is the last.
+    private var ahead: [(document: Document, place: (path: String, line: UInt64))] = []
     private var current = 0
     /// The reader of the current file; nil before its first row.
     private var reader: Reader?
@@ -49,13 +53,19 @@ package final class DocumentSource {
     /// - Parameters:
     ///   - format: nil tells it by each file's name.
     ///   - ids: a file with the id of each row, one a line.
+    ///   - vectors: the dense vectors of the rows, in place of those in the files.
+    ///   - ignoresDense: whether dense vectors in the files are passed over.
     /// - Throws: `invalidArgument` for a file of unknown format, and errors of opening.
     package init(
-        _ files: [String], format: InputFormat? = nil, ids: String? = nil,
+        _ files: [String], format: InputFormat? = nil, ids: String? = nil, vectors: VectorFile? = nil,
+        ignoresDense: Bool = false,
         options: JSONLinesReader.Options = JSONLinesReader.Options()
     ) throws(GranaryError) {
         paths = files.map(Self.resolved)
         self.options = options
+        self.ignoresDense = ignoresDense
+        self.vectors = vectors
+        vectorRows = vectors?.rows()
         var formats: [InputFormat] = []
         var sizes: [UInt64] = []
         for path in paths {
@@ -79,29 +89,54 @@ package final class DocumentSource {
     }
 
     /// The files that hold data of the user: what is wrong in them is bad input.
-    package var inputs: [String] { paths + [ids?.path].compactMap { $0 } }
+    package var inputs: [String] { paths + [ids?.path, vectors?.path].compactMap { $0 } }
 
     /// The next document; nil at the end.
     ///
-    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids
-    ///   than rows.
+    /// - Throws: what is wrong with the input, with file and line; `malformedInput` for fewer or more ids or
+    ///   dense vectors than rows.
     package func next() throws(GranaryError) -> Document? {
+        guard let known = ahead.popLast() else { return try read() }
+        place = known.place
+        return known.document
+    }
+
+    /// The dimensions of the dense vectors: those of their file, or of the first one in the input; nil where
+    /// there is none.
+    ///
+    /// Reads ahead, at most 1024 documents or some 64 MiB: one that comes later is not found.
+    /// - Throws: as `next`.
+    package func findDimensions() throws(GranaryError) -> Int? {
+        if let vectors { return vectors.dimensions > 0 ? vectors.dimensions : nil }
+        if ignoresDense { return nil }
+        var found: [(document: Document, place: (path: String, line: UInt64))] = []
+        var bytes = 0
+        while found.count < 1024, bytes < 64 << 20, found.last?.document.dense == nil,
+            let document = try next()
+        {
+            found.append((document, place))
+            bytes += (document.payload?.count ?? 0) + 32 * document.sparse.count
+        }
+        ahead += found.reversed()
+        return found.last?.document.dense?.count
+    }
+
+    private func read() throws(GranaryError) -> Document? {
         while current < paths.count {
             switch try openReader() {
             case .lines(let reader):
                 reader.nextRow = rowCount
                 if let document = try reader.next() {
                     place = (reader.path, reader.line)
-                    return try named(document)
+                    return try completed(document)
                 }
-                ignoredDenseCount += reader.ignoredDenseCount
             case .matrix(let file, var rows):
                 place = (file.path, row + 1)
                 let vector = try rows.next()
                 reader = .matrix(file, rows)
                 if let vector {
                     row += 1
-                    return try named(Document(id: .number(rowCount), sparse: vector))
+                    return try completed(Document(id: .number(rowCount), sparse: vector))
                 }
             }
             current += 1
@@ -112,6 +147,12 @@ package final class DocumentSource {
             throw GranaryError(
                 .malformedInput, "expected \(rowCount) ids, one for each row, found more", path: ids.path,
                 line: ids.line)
+        }
+        if let vectors, vectors.rowCount != rowCount {
+            throw GranaryError(
+                .malformedInput,
+                "expected \(rowCount) dense vectors, one for each row, found \(vectors.rowCount)",
+                path: vectors.path)
         }
         return nil
     }
@@ -130,9 +171,26 @@ package final class DocumentSource {
         return opened
     }
 
-    private func named(_ document: Document) throws(GranaryError) -> Document {
+    /// The document with the id and the dense vector that other files have for it.
+    private func completed(_ document: Document) throws(GranaryError) -> Document {
+        var document = document
         rowCount += 1
-        guard let ids else { return document }
+        if ignoresDense { document.dense = nil }
+        if let vectors {
+            guard let values = try vectorRows?.next() else {
+                throw GranaryError(
+                    .malformedInput,
+                    "expected a dense vector for each row, found \(vectors.rowCount) for \(rowCount) rows "
+                        + "or more", path: vectors.path)
+            }
+            document.dense = values
+        }
+        if let id = try nextID() { document.id = id }
+        return document
+    }
+
+    private func nextID() throws(GranaryError) -> DocumentKey? {
+        guard let ids else { return nil }
         guard let id = try ids.next() else {
             throw GranaryError(
                 .malformedInput, "expected an id for each row, found \(rowCount - 1)", path: ids.path,
@@ -143,7 +201,7 @@ package final class DocumentSource {
                 .malformedInput, "expected an id of 1 to 255 bytes, found \(id.utf8.count)", path: ids.path,
                 line: ids.line)
         }
-        return Document(id: .string(id), sparse: document.sparse, payload: document.payload)
+        return .string(id)
     }
 
     /// The share of all files that is read, 0...1.

@@ -12,7 +12,7 @@ package enum Failure {
         let isPlaced = error.line != nil || error.path.map(inputs.contains) == true
         switch error.code {
         case .malformedInput, .invalidWeight, .duplicateComponent: return 65
-        case .tooLarge, .invalidArgument, .truncated, .wrongFile:
+        case .tooLarge, .invalidArgument, .truncated, .wrongFile, .unsupported:
             if isPlaced { return 65 }
             return error.code == .invalidArgument ? 64 : 1
         default: return 1

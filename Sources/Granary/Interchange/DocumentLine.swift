@@ -1,11 +1,11 @@
 /// The members of one line of a JSON-lines file, before they become a document.
 struct DocumentLine {
-    private(set) var hasDense = false
-
     private var id: DocumentKey?
     private var tokens: [(String, Float)]?
     private var indices: [UInt32]?
     private var values: [Float]?
+    private var dense: [Float]?
+    private var hasDense = false
     private var payload: Range<Int>?
     /// Members that have no meaning here: where their names and values stand.
     private var others: [(name: Range<Int>, value: Range<Int>)] = []
@@ -47,7 +47,7 @@ struct DocumentLine {
         case "dense":
             try once(!hasDense, name, scanner)
             hasDense = true
-            _ = try scanner.skipValue()
+            if try !scanner.takeNull() { dense = try Self.dense(&scanner) }
         default:
             others.append((nameRange, try scanner.skipValue()))
         }
@@ -62,7 +62,8 @@ struct DocumentLine {
         row: UInt64, bytes: [UInt8], options: JSONLinesReader.Options
     ) throws(GranaryError) -> Document {
         Document(
-            id: id ?? .number(row), sparse: try sparse(options), payload: payloadBytes(bytes))
+            id: id ?? .number(row), sparse: try sparse(options), dense: dense,
+            payload: payloadBytes(bytes))
     }
 
     private func sparse(_ options: JSONLinesReader.Options) throws(GranaryError) -> SparseVector {
@@ -162,6 +163,21 @@ struct DocumentLine {
             weights.append(try weight(&scanner))
         }
         return weights
+    }
+
+    /// The values of a dense vector, each the nearest float32.
+    private static func dense(_ scanner: inout JSONScanner) throws(GranaryError) -> [Float] {
+        let expected = "a finite number of a dense vector"
+        var values: [Float] = []
+        let before = scanner
+        try scanner.elements("\"dense\" to be an array of numbers") { (scanner) throws(GranaryError) in
+            let before = scanner
+            let value = try scanner.number(expected).float(in: scanner.bytes)
+            guard value.isFinite else { throw before.malformed(expected) }
+            values.append(value)
+        }
+        guard !values.isEmpty else { throw before.malformed("\"dense\" to have a number, or null") }
+        return values
     }
 
     /// A weight. Its range is checked by the vector; what Python writes for no number is named as that.

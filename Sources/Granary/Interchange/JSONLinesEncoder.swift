@@ -1,7 +1,7 @@
 extension Document {
     /// The document as one line of JSON, without a line feed: what `JSONLinesReader` reads.
     ///
-    /// Components without tokens are written in decimal; weights with as many digits as bring the same
+    /// Components without tokens are written in decimal; numbers with as many digits as bring the same
     /// float32 back. A payload that is JSON is embedded as it is (line breaks become spaces), other UTF-8
     /// as a string, and other bytes as an array of numbers.
     public func jsonLine() -> [UInt8] {
@@ -25,6 +25,14 @@ extension Document {
             for (token, weight) in zip(tokens, weights) { append(JSONText.quoted(token), weight) }
         }
         line.append(UInt8(ascii: "}"))
+        if let dense {
+            line += Array(", \"dense\": [".utf8)
+            for (position, value) in dense.enumerated() {
+                if position > 0 { line += [UInt8(ascii: ","), UInt8(ascii: " ")] }
+                line += Array("\(value)".utf8)
+            }
+            line.append(UInt8(ascii: "]"))
+        }
         if let payload {
             line += Array(", \"payload\": ".utf8)
             line += JSONText.value(payload)

@@ -3,8 +3,8 @@
 /// A line is `{"id": …, "vector": {"token": weight, …}}`, or has `"indices": […], "values": […]` in the
 /// place of `"vector"`. `id` is a string of 1 to 255 bytes or a number of 0..<2^64; a line without one gets
 /// its row number. `payload` is any JSON value, kept byte by byte; where there is none, an object of all
-/// further members (`text`, `title`, …) is kept in its place. `dense` is not read by this version. Lines of
-/// white space are skipped.
+/// further members (`text`, `title`, …) is kept in its place. `dense` is an array of finite numbers, or null
+/// for none. Lines of white space are skipped.
 ///
 /// Memory: the longest line and a chunk of 1 MiB. Not for several threads at once.
 public final class JSONLinesReader {
@@ -39,8 +39,6 @@ public final class JSONLinesReader {
     /// The row that comes next, from 0: the id of a line without one. Files read as one collection go on
     /// counting.
     public var nextRow: UInt64 = 0
-    /// Rows whose `dense` member was passed over.
-    public private(set) var ignoredDenseCount: UInt64 = 0
 
     private let lines: LineReader
     private let options: Options
@@ -68,7 +66,6 @@ public final class JSONLinesReader {
                 try fields.read(&scanner)
                 let document = try fields.document(row: nextRow, bytes: line.buffer, options: options)
                 nextRow &+= 1
-                if fields.hasDense { ignoredDenseCount += 1 }
                 return document
             } catch {
                 var placed = error

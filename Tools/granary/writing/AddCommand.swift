@@ -10,7 +10,8 @@ struct AddCommand: ParsableCommand {
         abstract: "Adds documents to an index; one with an id that is there replaces the older one.",
         discussion: """
             The input is that of `build`. Without ids in it documents get their row numbers, and so replace \
-            those that an earlier input numbered.
+            those that an earlier input numbered. Dense vectors have the \
+            dimensions of the index; --ignore-dense adds to one without.
 
             There is one commit, at the end: when the command fails or is interrupted, the index is as \
             before. With --commit-every there are more, and what is committed stays. Searches go on \

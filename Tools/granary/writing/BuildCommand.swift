@@ -13,7 +13,11 @@ struct BuildCommand: ParsableCommand {
             […] and "values": […] in the place of "vector". An id is a string of 1 to 255 bytes or a whole \
             number; without one a document gets its row number. "payload" is any JSON value and comes back \
             with the document; without it an object of all further members ("text", "title", …) is kept. \
-            "dense" is not read by this version. A .csr file is BigANN's sparse matrix.
+            A .csr file is BigANN's sparse matrix.
+
+            A document may have a dense vector, which verifies what the sparse one finds: "dense": [number, \
+            …], or a row of the file that --dense names: .fbin and .f16bin (BigANN), .fvecs (TEXMEX) or .npy \
+            (NumPy: 2-D, C order, little-endian floats). All have the same dimensions.
 
             The directory must be absent or empty. When the build fails or is interrupted, no index is left; \
             what a killed one leaves is removed by the next. Of documents with one id the last one wins.
@@ -21,6 +25,7 @@ struct BuildCommand: ParsableCommand {
             EXAMPLE
               granary build --index articles.index --input part1.jsonl part2.jsonl --memory 2G
               granary build --index base.index --input base.csr --ids base.ids --vocabulary vocabulary.txt
+              granary build --index both.index --input articles.jsonl --dense articles.npy --metric cosine
             """)
 
     @OptionGroup var index: IndexOption
@@ -29,6 +34,7 @@ struct BuildCommand: ParsableCommand {
     var weights: WeightType = .float16
     @Option(help: "How payloads are compressed.")
     var compression: PayloadCompression = .zstd
+    @OptionGroup var dense: DenseSchemaOptions
     @Option(help: "The most documents of one segment.")
     var segmentDocuments: Int?
     @OptionGroup var json: JSONOption
@@ -43,10 +49,9 @@ struct BuildCommand: ParsableCommand {
         let outcome = documents.take { (intake, options) throws(GranaryError) in
             var options = options
             if let segmentDocuments { options.segmentDocuments = segmentDocuments }
-            return try IndexBuild(
-                path: index.path, schema: Schema(weights: weights, payloadCompression: compression),
-                options: options
-            ).run(intake)
+            let schema = Schema(
+                weights: weights, payloadCompression: compression, dense: try dense.schema(intake.source))
+            return try IndexBuild(path: index.path, schema: schema, options: options).run(intake)
         }
         let receipt = outcome.receipt
         if receipt.replaced > 0 {

@@ -45,7 +45,10 @@ struct DocumentIntake {
 
     /// What the writer does not like about a document, with the place that it came from.
     private func placed(_ error: GranaryError) -> GranaryError {
-        guard [.invalidArgument, .tooLarge].contains(error.code), error.path == nil else { return error }
+        // An argument can only be wrong in the document, whatever path the writer gives.
+        guard error.code == .invalidArgument || (error.code == .tooLarge && error.path == nil) else {
+            return error
+        }
         var placed = error
         (placed.path, placed.line) = (source.place.path, source.place.line)
         return placed

@@ -11,6 +11,7 @@ struct InputOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Ids of the rows, one a line, instead of those in the input.", valueName: "file"))
     var ids: String?
+    @OptionGroup var dense: VectorFileOptions
     @Option(help: ArgumentHelp("Tokens of the components 0, 1, …, one a line.", valueName: "file"))
     var vocabulary: String?
     @Flag(
@@ -56,7 +57,7 @@ struct InputOptions: ParsableArguments {
         do throws(GranaryError) {
             let start = ContinuousClock.now
             let source = try DocumentSource(
-                input, format: format, ids: ids,
+                input, format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored,
                 options: .init(
                     duplicates: duplicates, maximumLineBytes: maximumLine.bytes,
                     hasDecimalTokens: decimalTokens))
@@ -72,14 +73,10 @@ struct InputOptions: ParsableArguments {
                     }, cancellation: cancellation)
                 return try body(intake, options)
             }
-            if source.ignoredDenseCount > 0 {
-                warn(
-                    "\(source.ignoredDenseCount) documents had a \"dense\" vector, which is not read yet")
-            }
             return Outcome(
                 receipt: receipt, rows: source.rowCount, seconds: (ContinuousClock.now - start) / .seconds(1))
         } catch {
-            let files = ([ids].compactMap { $0 } + input).map(DocumentSource.resolved)
+            let files = ([ids, dense.file].compactMap { $0 } + input).map(DocumentSource.resolved)
             Failure.exit(error, inputs: files + [vocabularyPath].compactMap { $0 })
         }
     }
