@@ -7,6 +7,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
     private var table = ComponentTable()
     private var spill: RowSpill
     private var payloads: PayloadSpill
+    private var fields: FieldBuffer
     private var keys: [UInt8] = []
     private var keyStarts: [UInt32] = [0]
     /// By the hash of a key: its row.
@@ -24,6 +25,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
         payloads = PayloadSpill(
             fileSystem: context.fileSystem, directory: context.directory,
             method: context.schema.payloadCompression)
+        fields = FieldBuffer(context.schema.fields)
     }
 
     /// Documents that would be written now.
@@ -37,13 +39,13 @@ struct SegmentBuilder: ~Copyable, Sendable {
         // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
         // entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
-            + table.memoryBytes
+            + table.memoryBytes + fields.memoryBytes
     }
 
     /// Whether the format's 32-bit offsets leave no room for much more, whatever memory there is.
     var isFull: Bool {
         keys.count >= 1 << 31 || spill.rowCount >= 1 << 30 || entries >= 1 << 32
-            || offsets.last ?? 0 >= 1 << 31
+            || offsets.last ?? 0 >= 1 << 31 || fields.isFull
     }
 
     /// Throws `tooLarge` for a payload or vector that is too large.
@@ -59,13 +61,14 @@ struct SegmentBuilder: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - sequence: its sequence number, above those before it.
+    ///   - values: those of the schema's fields.
     ///   - isReadAgain: whether `finish` can read the vector again, so that it need not be kept.
     /// - Returns: whether a document was replaced.
     /// - Throws: errors of writing, `tooLarge` for a sequence number too far from the first. Nothing has
     ///   changed then.
     mutating func add(
         key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], payload: [UInt8]?,
-        sequence: UInt64, isReadAgain: Bool = false
+        sequence: UInt64, values: [FieldEntry] = [], isReadAgain: Bool = false
     ) throws(GranaryError) -> Bool {
         if offsets.isEmpty { firstSequence = sequence }
         guard let offset = UInt32(exactly: sequence - firstSequence) else {
@@ -81,6 +84,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
         }
         let row = UInt32(spill.rowCount)
         if isReadAgain { spill.count() } else { spill.append(ids: ids, weights: weights) }
+        fields.add(values, row: row)
         offsets.append(offset)
         entries += ids.count
         keys.append(contentsOf: key)
@@ -88,6 +92,16 @@ struct SegmentBuilder: ~Copyable, Sendable {
         guard let old = rowOfKey.updateValue(row, forKey: hash) else { return false }
         replaced.insert(old)
         return true
+    }
+
+    /// Documents added so far, replaced ones too: the row of the next.
+    var rowCount: Int { spill.rowCount }
+
+    /// Adds the values of the schema's fields that another segment has.
+    ///
+    /// - Parameter rowOf: by ordinal there, the row here; `UInt32.max` for a document that is left out.
+    mutating func addValues(of columns: FieldColumns, rowOf: [UInt32]) throws(GranaryError) {
+        try fields.add(columns, rowOf: rowOf)
     }
 
     /// Takes a document out again; returns whether it was here.
@@ -130,6 +144,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
             keyStarts: keyStarts, insertions: kept.map { offsets[Int($0)] - first })
         try assembly.writeLists(try selection(assembly.rows, context))
         try assembly.writeDocuments(&payloads)
+        try assembly.writeFields(fields, rowCount: spill.rowCount)
         var built = try assembly.finish()
         built.firstSequence = firstSequence + UInt64(first)
         built.lastSequence = firstSequence + UInt64(kept.last.map { offsets[Int($0)] } ?? 0)

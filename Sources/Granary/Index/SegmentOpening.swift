@@ -26,11 +26,19 @@ extension SegmentReader {
             blocks: try open(record.files[0], .blocks), summary: try open(record.files[1], .summary),
             dead: dead,
             firstSequence: record.firstSequence)
-        let weights = try SchemaCodec.decode(manifest.schema, path: path).weights
+        let schema = try SchemaCodec.decode(manifest.schema, path: path)
+        let weights = schema.weights
         guard reader.facts.weights == weights else {
             throw GranaryError(
                 .corrupt, "expected the weights of the schema, \(weights), found \(reader.facts.weights)",
                 path: reader.blocks.path, section: SectionID.segment.name)
+        }
+        guard reader.fields.columns.map(\.kind) == schema.fields.map(\.kind) else {
+            throw GranaryError(
+                .corrupt,
+                "expected the fields of the schema, \(schema.fields.map(\.kind)), found "
+                    + "\(reader.fields.columns.map(\.kind))",
+                path: reader.blocks.path, section: SectionID.fieldValues(0).name)
         }
         guard reader.facts.documents == record.documents else {
             throw GranaryError(

@@ -18,6 +18,7 @@ public final class Snapshot: Sendable {
     /// Where its files are.
     let fileSystem: any FileSystem
     let scratch = ScratchPool()
+    private let filters = FilterCache()
 
     /// A committed generation; segments that `known` has open are shared.
     convenience init(
@@ -82,8 +83,8 @@ public final class Snapshot: Sendable {
     ///
     /// A hit is a live document that shares a component with the query. Synchronous: page faults block the
     /// calling thread.
-    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged
-    ///   bytes.
+    /// - Throws: `invalidArgument` for a k below 1, a recall or setting out of range, or a filter that the schema
+    ///   does not allow; `corrupt` for damaged bytes.
     public func search(_ query: Query) throws(GranaryError) -> [Hit] {
         var statistics = SearchStatistics()
         return try search(query, statistics: &statistics)
@@ -93,11 +94,12 @@ public final class Snapshot: Sendable {
     public func search(_ query: Query, statistics: inout SearchStatistics) throws(GranaryError) -> [Hit] {
         try SnapshotSearch.validate(query)
         let resolved = resolve(query.sparse)
+        let filter = try query.filter.map { (filter) throws(GranaryError) in try resolve(filter) }
         var counted = SearchStatistics()
         let top = try scratch.with { (scratch) throws(GranaryError) in
             try SnapshotSearch(
                 segments: segments, order: searchOrder, documentCount: documentCount, query: query,
-                resolved: resolved
+                resolved: resolved, filter: filter
             ).run(&scratch, &counted)
         }
         statistics = counted
@@ -284,6 +286,15 @@ public final class Snapshot: Sendable {
                 }
             }
             return ResolvedQuery(components: components, weights: weights)
+        }
+    }
+
+    /// What a filter matches here.
+    ///
+    /// - Throws: `invalidArgument` for a filter that the schema does not allow, `corrupt` for damaged bytes.
+    func resolve(_ filter: Filter) throws(GranaryError) -> ResolvedFilter {
+        try filters.resolved(filter) { () throws(GranaryError) in
+            try ResolvedFilter(filter, segments, schema)
         }
     }
 

@@ -20,6 +20,8 @@ enum SegmentMerger {
         if total == 0 { return nil }
         var builder = SegmentBuilder(context)
         var payloads = inputs.map { PayloadCursor($0.payloads) }
+        // By input and ordinal: the row of the output.
+        var rows = inputs.map { [UInt32](repeating: .max, count: $0.fields.isEmpty ? 0 : $0.documentCount) }
         var done = 0
         while let (number, ordinal, sequence) = order.next() {
             if done % 1024 == 0 { try context.progress.report(.reading, UInt64(done), UInt64(total)) }
@@ -29,9 +31,13 @@ enum SegmentMerger {
             guard let key = input.keys.bytes(of: ordinal) else {
                 throw input.malformed(.keys, at: Int(ordinal))
             }
+            if !rows[number].isEmpty { rows[number][Int(ordinal)] = UInt32(builder.rowCount) }
             _ = try builder.add(
                 key: key, hash: KeyHash(key), components: components, weights: weights,
                 payload: try payloads[number].payload(ordinal), sequence: sequence, isReadAgain: true)
+        }
+        for (input, rowOf) in zip(inputs, rows) where !rowOf.isEmpty {
+            try builder.addValues(of: input.fields, rowOf: rowOf)
         }
         guard builder.documentCount == total else {
             throw GranaryError(

@@ -5,6 +5,7 @@ import Synchronization
 final class WriterCore: Sendable {
     let directory: DirectoryWriter
     let schema: Schema
+    private let extraction: FieldExtraction
     let options: WriterOptions
     let state: Mutex<WriterState>
     let lane: CommitLane
@@ -21,6 +22,7 @@ final class WriterCore: Sendable {
     init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
         self.directory = directory
         self.schema = schema
+        extraction = FieldExtraction(schema.fields)
         self.options = options
         lane = CommitLane(path: directory.path, longestWait: options.maximumStall)
         let manifest = directory.manifest
@@ -65,6 +67,7 @@ final class WriterCore: Sendable {
         let hash = KeyHash(key)
         // Whatever can be refused is refused before anything has changed.
         try SegmentBuilder.check(document)
+        let values = try extraction.values(of: document.payload)
         try admit()
         let bytes = key.count + 8 * document.sparse.count + (document.payload?.count ?? 0)
         let (sequence, added) = try state.withLock { (state) throws(GranaryError) in
@@ -78,7 +81,7 @@ final class WriterCore: Sendable {
             let wasBuffered =
                 try state.builder?.add(
                     key: key, hash: hash, components: components, weights: weights,
-                    payload: document.payload, sequence: sequence) == true
+                    payload: document.payload, sequence: sequence, values: values) == true
             // A new key is looked for elsewhere only: within the builder the older row gives way.
             if state.markDead(key, hash) || wasBuffered { state.counts.replaced += 1 }
             state.counts.added += 1
