@@ -83,8 +83,8 @@ public final class Snapshot: Sendable {
     ///
     /// A hit is a live document that shares a component with the query. Synchronous: page faults block the
     /// calling thread.
-    /// - Throws: `invalidArgument` for a k below 1, a recall or setting out of range, or a filter that the schema
-    ///   does not allow; `corrupt` for damaged bytes.
+    /// - Throws: `invalidArgument` for a k below 1, a recall or setting out of range, or a filter that the
+    ///   schema does not allow; `corrupt` for damaged bytes.
     public func search(_ query: Query) throws(GranaryError) -> [Hit] {
         var statistics = SearchStatistics()
         return try search(query, statistics: &statistics)
@@ -92,6 +92,13 @@ public final class Snapshot: Sendable {
 
     /// As `search(_:)`, and counts what it did.
     public func search(_ query: Query, statistics: inout SearchStatistics) throws(GranaryError) -> [Hit] {
+        try search(query, plan: FilterPlan(), statistics: &statistics)
+    }
+
+    /// As `search(_:statistics:)`, under another plan than the measured one.
+    package func search(
+        _ query: Query, plan: FilterPlan, statistics: inout SearchStatistics
+    ) throws(GranaryError) -> [Hit] {
         try SnapshotSearch.validate(query)
         let resolved = resolve(query.sparse)
         let filter = try query.filter.map { (filter) throws(GranaryError) in try resolve(filter) }
@@ -99,7 +106,7 @@ public final class Snapshot: Sendable {
         let top = try scratch.with { (scratch) throws(GranaryError) in
             try SnapshotSearch(
                 segments: segments, order: searchOrder, documentCount: documentCount, query: query,
-                resolved: resolved, filter: filter
+                resolved: resolved, filter: filter, plan: plan
             ).run(&scratch, &counted)
         }
         statistics = counted

@@ -2,8 +2,8 @@ import GranaryStorage
 
 /// A value of documents that filters can ask for: a member of their payloads, which are JSON then.
 ///
-/// A document has no value of a field when its payload is absent or not JSON, or when the member is absent or of
-/// another type. The elements of an array are several values, and one that matches is enough.
+/// A document has no value of a field when its payload is absent or not JSON, or when the member is absent or
+/// of another type. The elements of an array are several values, and one that matches is enough.
 public struct Field: Sendable, Equatable {
     /// The type of a field's values.
     public enum Kind: UInt8, Sendable, CaseIterable {

@@ -1,9 +1,9 @@
 /// Which documents a search may find. It acts before their vectors are read, and never makes a search return
 /// fewer than k hits while k documents match it and share a component with the query.
 ///
-/// A document without a value of a field matches nothing that asks for the field, and so it matches the `not` of
-/// that. Snapshots keep what their last few filters matched: searching again with one of them costs nothing
-/// more; a new one costs a step for each document that it matches.
+/// A document without a value of a field matches nothing that asks for the field, and so it matches the `not`
+/// of that. Snapshots keep what their last few filters matched: searching again with one of them costs
+/// nothing more; a new one costs a step for each document that it matches.
 public indirect enum Filter: Sendable, Equatable {
     /// The documents with these ids. Ids that no document has add nothing.
     case allow([DocumentKey])

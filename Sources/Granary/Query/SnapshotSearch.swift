@@ -11,6 +11,8 @@ struct SnapshotSearch {
     let resolved: ResolvedQuery
     /// What the query's filter matches; nil without a filter.
     var filter: ResolvedFilter?
+    /// When all rows that match are read.
+    var plan = FilterPlan()
 
     /// - Throws: `invalidArgument`.
     static func validate(_ query: Query) throws(GranaryError) {
@@ -80,7 +82,7 @@ struct SnapshotSearch {
 
     /// Whether all rows that may be found are read: the segment has no blocks, or few documents match.
     private func isSearchedExactly(_ reader: borrowing SegmentReader, _ number: Int) -> Bool {
-        reader.isExactOnly || filter?.segments[number]?.areFew == true
+        reader.isExactOnly || plan.isDirect(filter?.segments[number])
     }
 
     /// Every block of every list.

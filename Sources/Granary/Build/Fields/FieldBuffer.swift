@@ -24,8 +24,8 @@ struct FieldBuffer: Sendable {
 
     init(_ fields: [Field]) { columns = fields.map { Column(kind: $0.kind) } }
 
-    /// Bytes that this takes until it is written, roughly: 12 a value, and 16 more while a column is sorted; a
-    /// string stands here once, with its place in a dictionary.
+    /// Bytes that this takes until it is written, roughly: 12 a value, and 16 more while a column is sorted;
+    /// a string stands here once, with its place in a dictionary.
     var memoryBytes: Int { count * 12 + most * 16 + textBytes + textCount * 120 }
 
     /// Whether the format's 32-bit offsets leave no room for much more.

@@ -20,8 +20,8 @@ extension SectionID {
     }
 }
 
-/// One field of a segment, mapped: its distinct values in ascending order, and for each the documents that have
-/// it. A range of values is one run of documents.
+/// One field of a segment, mapped: its distinct values in ascending order, and for each the documents that
+/// have it. A range of values is one run of documents.
 struct FieldColumn: Sendable {
     let kind: Field.Kind
     /// Distinct values.

@@ -15,8 +15,8 @@ indirect enum BoundFilter: Sendable {
     case any([BoundFilter])
     case not(BoundFilter)
 
-    /// - Throws: `invalidArgument` for an unknown field, a value of another type, a range without values, an id
-    ///   that cannot be one, and too deep a filter.
+    /// - Throws: `invalidArgument` for an unknown field, a value of another type, a range without values, an
+    ///   id that cannot be one, and too deep a filter.
     init(_ filter: Filter, _ schema: Schema, depth: Int = 1) throws(GranaryError) {
         guard depth <= Filter.largestDepth else {
             throw GranaryError(

@@ -8,14 +8,6 @@ struct ResolvedFilter: Sendable {
         let count: Int
         /// Of the segment, dead ones included.
         let documents: Int
-
-        /// Up to this share of a segment's documents, and up to so many documents, the matching rows are read
-        /// one and all, which is exact.
-        private static let directShare = 0.05
-        private static let directRows = 4096
-
-        /// Whether to read all of them rather than to look for the best by blocks.
-        var areFew: Bool { count <= Self.directRows || Double(count) <= Self.directShare * Double(documents) }
     }
 
     /// By segment; nil where every live document matches.
