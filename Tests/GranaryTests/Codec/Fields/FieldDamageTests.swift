@@ -17,7 +17,7 @@ import Testing
     }
 
     /// The index with other bytes in some sections.
-    private static func image(_ change: (String, Int, [UInt8]) -> [UInt8]?) throws -> TestFileSystem {
+    private static func image(_ change: @escaping (String, Int, [UInt8]) -> [UInt8]?) throws -> TestFileSystem {
         try IndexImage.rewrite(
             try files.get(), directory: TestIndex.path,
             section: { _, section, bytes in
@@ -111,11 +111,11 @@ import Testing
             ("field values", 2, { [UInt8](repeating: 0, count: 8) + $0.dropFirst(8) }),
             ("field values", 3, { with($0, 8, 2) }), ("field values", 0, { with($0, 0, 0xff) }),
             ("field values", 4, { with($0, 0, UInt8(ascii: "z")) }),
-            ("field text starts", 0, { with($0, 4, $0[4] &+ 1) }),
+            ("field text starts", 0, { with($0, 8, $0[8] &+ 1) }),
             ("field text starts", 4, { swapped($0, 1, 2, 4) }),
             ("field runs", 1, { with($0, 4, $0[8]) }), ("field runs", 2, { with($0, 0, 1) }),
             ("field runs", 3, { with($0, 8, $0[8] - 1) }),
-            ("field ordinals", 1, { with($0, 0, 150) }), ("field ordinals", 1, { swapped($0, 0, 1, 4) }),
+            ("field ordinals", 1, { with($0, 0, 150) }),
             ("field ordinals", 3, { swapped($0, 3, 4, 4) }), ("field ordinals", 3, { with($0, 4, $0[0]) }),
         ]
         for (number, (name, field, change)) in changes.enumerated() {
@@ -138,7 +138,7 @@ import Testing
         let newer = try IndexImage.rewrite(
             files, directory: TestIndex.path,
             codec: { $0.id.name == "field values" ? 9 : $0.codec })
-        #expect([.corrupt, .unsupportedVersion].contains(Self.fault(newer)))
+        #expect(Self.fault(newer) == .unsupportedVersion)
         let runs = try IndexImage.rewrite(
             files, directory: TestIndex.path,
             codec: { $0.id.name == "field runs" ? 9 : $0.codec })

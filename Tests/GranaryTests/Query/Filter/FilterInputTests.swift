@@ -119,7 +119,7 @@ import Testing
 
     // MARK: Payloads
 
-    private func values(_ payload: String, _ fields: [Field] = fields) throws -> [FieldEntry] {
+    private func values(_ payload: String, _ fields: [Field] = Self.fields) throws -> [FieldEntry] {
         try FieldExtraction(fields).values(of: Array(payload.utf8))
     }
 
