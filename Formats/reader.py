@@ -16,6 +16,7 @@ import re
 import struct
 import sys
 
+from reader_fields import check_fields, read_fields
 from reader_support import crc32c, expand_lz4, expand_zstd, f32, line, search
 
 MAGIC, END_MAGIC = bytes.fromhex("8947524e0d0a1a0a"), bytes.fromhex("0a1a0a0d4e524789")
@@ -80,8 +81,10 @@ class Manifest:
         expect(self.name == f"MANIFEST-{self.generation:016x}", f"{self.name}: another generation")
         self.next_sequence, self.next_ordinal = c.next("Q"), c.next("Q")
         self.version = c.take(c.next("I")).decode()
-        self.weights, self.compression, *rest = c.take(c.next("I"))
-        expect(rest == [0] * 6 and self.weights in (1, 2, 3) and self.compression in (0, 1, 2), "the schema")
+        schema = c.take(c.next("I"))
+        self.weights, self.compression, *rest = schema[:6]
+        expect(rest == [0] * 4 and self.weights in (1, 2, 3) and self.compression in (0, 1, 2), "the schema")
+        self.fields = read_fields(Cursor(schema[6:], "the schema"), expect)
         self.files = [(c.take(16), c.next("Q"), c.next("Q"), c.take(16)) for _ in range(c.next("I"))]
         self.segments = []
         for _ in range(c.next("I")):
@@ -162,7 +165,7 @@ class Segment:
         c = Cursor(blocks.bytes(1, 64), "segment")
         self.documents, self.components, self.weights = c.next("I"), c.next("I"), c.next("B")
         self.wide, self.compression, _, self.blocks = c.next("B"), c.next("B"), c.next("B"), c.next("I")
-        self.entries, self.postings = c.next("Q"), c.next("Q")
+        self.entries, self.postings, self.fields = c.next("Q"), c.next("Q"), manifest.fields
         expect(self.documents == documents and self.weights == manifest.weights, "the facts of the segment")
         expect(self.wide == (self.components > 65536), "width of components")
         d, n = self.documents, self.components
@@ -270,6 +273,7 @@ class Segment:
         by_hash = [ordinal for key_hash in sorted(keys) for ordinal in keys[key_hash]]
         expect(list(blocks.array(13, "I", self.documents)) == by_hash, "key ordinals")
         self.check_lookup()
+        check_fields(self, expect)
         lists = summary.starts(32, self.components, self.blocks)
         maxima, flags = summary.array(33, "f", self.components), summary.bytes(34, self.components)
         starts = summary.starts(35, self.blocks, len(blocks.bytes(20)))

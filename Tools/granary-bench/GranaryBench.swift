@@ -9,7 +9,8 @@ struct GranaryBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary-bench",
         abstract: "Measures Granary, in figures that compare with those of other engines.",
-        subcommands: [SearchBench.self, UpdatesCommand.self], defaultSubcommand: SearchBench.self)
+        subcommands: [SearchBench.self, FiltersCommand.self, UpdatesCommand.self],
+        defaultSubcommand: SearchBench.self)
 }
 
 /// Builds an index on disk, opens it again and sweeps recall settings in one thread.

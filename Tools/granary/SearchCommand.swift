@@ -21,7 +21,13 @@ struct SearchCommand: ParsableCommand {
             rrf:k=60,sparse=1,dense=1 (reciprocal ranks) or normalized:sparse=0.5,dense=0.5 (weighted sum of \
             the scores scaled to 0...1).
 
+            --filter compares fields that `build --field` declared, by =, !=, <, <=, >, >= and "in (a, b)", \
+            joined by "and", "or", "not" and parentheses; words with other characters stand in double \
+            quotes. Where a field has several values, one that matches is enough; without a value nothing \
+            matches but "not" and "!=". --allow-ids and --deny-ids hold besides it.
+
             EXAMPLE
+              granary search --index a.index --queries q.jsonl --filter 'year >= 2019 and not lang = en'
               granary search --index articles.index --queries questions.jsonl -k 3
               granary search --index base.index --queries q.csr --ids q.ids -k 100 --exact --run base.run
               granary search --index both.index --queries q.jsonl --dense-queries q.npy --fusion rrf
@@ -43,6 +49,7 @@ struct SearchCommand: ParsableCommand {
     var recall: Double?
     @Flag(help: "Finds the true best k.")
     var exact = false
+    @OptionGroup var filters: FilterOptions
     @Option(name: .customLong("run"), help: ArgumentHelp("Writes a TREC run.", valueName: "file"))
     var runFile: String?
     @OptionGroup var json: JSONOption
@@ -67,7 +74,8 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
-        var inputs = ([ids, dense.file].compactMap { $0 } + [queries]).map(DocumentSource.resolved)
+        var inputs =
+            ([ids, dense.file].compactMap { $0 } + [queries]).map(DocumentSource.resolved) + filters.inputs
         do {
             let source = try DocumentSource(
                 [queries], format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored)
@@ -77,6 +85,7 @@ struct SearchCommand: ParsableCommand {
             let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
             let snapshot = try Index.open(at: index.path).snapshot()
             try dense.check(source.vectors, for: snapshot.schema)
+            let filter = try filters.resolved(snapshot.schema)
             let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
             let run = try runFile.map { try OutputFile($0) }
             let printer = HitPrinter(snapshot: snapshot, isJSON: json.isOn, explains: explain)
@@ -88,7 +97,11 @@ struct SearchCommand: ParsableCommand {
                 if batch.isEmpty { break }
                 left -= batch.count
                 let answers = try snapshot.search(
-                    batch: batch.map { dense.query($0, k: k, accuracy: accuracy) }, threads: threads)
+                    batch: batch.map { document in
+                        var query = dense.query(document, k: k, accuracy: accuracy)
+                        query.filter = filter
+                        return query
+                    }, threads: threads)
                 for (query, hits) in zip(batch, answers) {
                     try run?.write(try RunFile.lines(query: query.id, hits: hits))
                     if let printed { try printer.write(query, hits, to: printed) }

@@ -60,3 +60,14 @@ extension DenseMetric: ExpressibleByArgument {
         }
     }
 }
+
+extension Field: ExpressibleByArgument {
+    /// A field as `NAME:KIND` or `NAME:KIND:PATH`.
+    public init?(argument: String) {
+        let parts = argument.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count >= 2, let kind = Kind.allCases.first(where: { "\($0)" == parts[1] }) else {
+            return nil
+        }
+        self.init(String(parts[0]), kind, path: parts.count == 3 ? String(parts[2]) : nil)
+    }
+}

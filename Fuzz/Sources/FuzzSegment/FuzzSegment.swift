@@ -66,6 +66,16 @@ func read(_ index: Index, _ seed: Seed) throws(GranaryError) -> Bool {
     if let document = try? snapshot.document(id: seed.keys[11]) {
         queries.append(Query(sparse: document.sparse, k: 10, recall: 0.99))
     }
+    if !snapshot.schema.fields.isEmpty {
+        for filter: Filter in [
+            .range("n", FieldRange(lower: .excluding(4), upper: .including(25))), .not(.equals("s", "3")),
+            .oneOf("f", [7, 8.0, 29]), .range("s", FieldRange()), .allow(seed.keys),
+        ] {
+            var query = Query(sparse: vector, k: 5, recall: 0.9)
+            query.filter = filter
+            queries.append(query)
+        }
+    }
     for query in queries { _ = try? snapshot.search(query) }
     for key in seed.keys.suffix(8) {
         _ = try? snapshot.document(id: key)

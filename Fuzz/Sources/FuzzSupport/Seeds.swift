@@ -52,7 +52,12 @@ public struct Seed: Sendable {
     ) throws -> Seed {
         let system = MemoryFileSystem()
         let index = try Index.create(
-            at: path, schema: Schema(weights: weights, payloadCompression: compression), fileSystem: system)
+            at: path,
+            schema: Schema(
+                weights: weights, payloadCompression: compression,
+                fields: weights == .float16
+                    ? [Field("n", .integer), Field("s", .string), Field("f", .number, path: "n")] : []),
+            fileSystem: system)
         var build = BuildOptions(exactBelow: blocks ? 1 : 1000, calibrationQueries: 4)
         build.centroidFraction = 0.3
         let writer = try index.writer(WriterOptions(threads: 1, build: build))
@@ -61,7 +66,7 @@ public struct Seed: Sendable {
         for number in 0..<30 {
             let key: DocumentKey = number % 2 == 0 ? .number(UInt64(number)) : .string("document \(number)")
             keys.append(key)
-            let payload = number % 3 == 0 ? nil : Array("{\"n\": \(number)}".utf8)
+            let payload = number % 3 == 0 ? nil : Array("{\"n\": \(number), \"s\": \"\(number % 5)\"}".utf8)
             let vector = try vector(&random, tokens: tokens, space: space, count: number % 12)
             try writer.upsert(Document(id: key, sparse: vector, payload: payload))
             if number == 20 { _ = try writer.commit() }

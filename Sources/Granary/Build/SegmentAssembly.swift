@@ -169,6 +169,15 @@ struct SegmentAssembly {
         try blocksFile.write(.payloadPositions, positions)
     }
 
+    /// Writes the columns of the schema's fields.
+    ///
+    /// - Parameter rowCount: documents added, those left out too.
+    func writeFields(_ fields: FieldBuffer, rowCount: Int) throws(GranaryError) {
+        var ordinalOf = [UInt32](repeating: .max, count: rowCount)
+        for (ordinal, row) in rowOf.enumerated() { ordinalOf[Int(kept[Int(row)])] = UInt32(ordinal) }
+        try fields.write(ordinalOf: ordinalOf, to: blocksFile)
+    }
+
     private func writePostings() throws(GranaryError) {
         var ordinalOf = [UInt32](repeating: 0, count: rowOf.count)
         for (ordinal, row) in rowOf.enumerated() { ordinalOf[Int(row)] = UInt32(ordinal) }

@@ -9,6 +9,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
     private var payloads: PayloadSpill
     /// Nil in an index without dense vectors.
     private var dense: DenseSpill?
+    private var fields: FieldBuffer
     private var keys: [UInt8] = []
     private var keyStarts: [UInt32] = [0]
     /// By the hash of a key: its row.
@@ -30,6 +31,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
             dense = DenseSpill(
                 fileSystem: context.fileSystem, directory: context.directory, schema: schema)
         }
+        fields = FieldBuffer(context.schema.fields)
     }
 
     /// Documents that would be written now.
@@ -45,13 +47,13 @@ struct SegmentBuilder: ~Copyable, Sendable {
         // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
         // entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
-            + table.memoryBytes + (dense?.memoryBytes ?? 0)
+            + table.memoryBytes + (dense?.memoryBytes ?? 0) + fields.memoryBytes
     }
 
     /// Whether the format's 32-bit offsets leave no room for much more, whatever memory there is.
     var isFull: Bool {
         keys.count >= 1 << 31 || spill.rowCount >= 1 << 30 || entries >= 1 << 32
-            || offsets.last ?? 0 >= 1 << 31
+            || offsets.last ?? 0 >= 1 << 31 || fields.isFull
     }
 
     /// Throws `tooLarge` for a payload or vector that is too large.
@@ -68,13 +70,14 @@ struct SegmentBuilder: ~Copyable, Sendable {
     /// - Parameters:
     ///   - dense: the row of its dense vector, as `DenseRowCodec` makes it; nil for none.
     ///   - sequence: its sequence number, above those before it.
+    ///   - values: those of the schema's fields.
     ///   - isReadAgain: whether `finish` can read both vectors again, so that they need not be kept.
     /// - Returns: whether a document was replaced.
     /// - Throws: errors of writing, `tooLarge` for a sequence number too far from the first. Nothing has
     ///   changed then.
     mutating func add(
         key: [UInt8], hash: KeyHash, components: [UInt32], weights: [Float], dense row: [UInt8]? = nil,
-        payload: [UInt8]?, sequence: UInt64, isReadAgain: Bool = false
+        payload: [UInt8]?, sequence: UInt64, values: [FieldEntry] = [], isReadAgain: Bool = false
     ) throws(GranaryError) -> Bool {
         if offsets.isEmpty { firstSequence = sequence }
         guard let offset = UInt32(exactly: sequence - firstSequence) else {
@@ -94,6 +97,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
         }
         let number = UInt32(spill.rowCount)
         if isReadAgain { spill.count() } else { spill.append(ids: ids, weights: weights) }
+        fields.add(values, row: number)
         offsets.append(offset)
         entries += ids.count
         keys.append(contentsOf: key)
@@ -101,6 +105,16 @@ struct SegmentBuilder: ~Copyable, Sendable {
         guard let old = rowOfKey.updateValue(number, forKey: hash) else { return false }
         replaced.insert(old)
         return true
+    }
+
+    /// Documents added so far, replaced ones too: the row of the next.
+    var rowCount: Int { spill.rowCount }
+
+    /// Adds the values of the schema's fields that another segment has.
+    ///
+    /// - Parameter rowOf: by ordinal there, the row here; `UInt32.max` for a document that is left out.
+    mutating func addValues(of columns: FieldColumns, rowOf: [UInt32]) throws(GranaryError) {
+        try fields.add(columns, rowOf: rowOf)
     }
 
     /// Takes a document out again; returns whether it was here.
@@ -146,6 +160,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
         try assembly.writeDocuments(&payloads)
         let spilled = denseRows == nil ? try dense?.rows() : nil
         if let rows = denseRows ?? spilled { try assembly.writeDense(rows) }
+        try assembly.writeFields(fields, rowCount: spill.rowCount)
         var built = try assembly.finish()
         built.firstSequence = firstSequence + UInt64(first)
         built.lastSequence = firstSequence + UInt64(kept.last.map { offsets[Int($0)] } ?? 0)

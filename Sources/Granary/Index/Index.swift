@@ -28,14 +28,14 @@ public final class Index: Sendable {
     /// Makes an empty index.
     ///
     /// - Parameter path: a directory that is absent (its parent exists) or empty.
-    /// - Throws: `alreadyExists` for a directory with anything in it, `invalidArgument` for a schema out of
-    ///   range, and errors of the file system; nothing is left.
+    /// - Throws: `alreadyExists` for a directory with anything in it, `invalidArgument` for a schema that
+    ///   cannot be, and errors of the file system; nothing is left.
     public static func create(
         at path: String, schema: Schema = Schema(), fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GranaryError) -> Index {
         try schema.dense?.validate()
         let directory = try DirectoryWriter.create(
-            fileSystem: fileSystem, path: path, schema: SchemaCodec.encode(schema))
+            fileSystem: fileSystem, path: path, schema: try SchemaCodec.encode(schema))
         directory.close()
         return Index(path: path, schema: schema, fileSystem: fileSystem)
     }

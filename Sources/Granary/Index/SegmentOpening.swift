@@ -56,6 +56,13 @@ extension SegmentReader {
                 "expected the weights of the schema, \(schema.weights), found \(reader.facts.weights)",
                 path: reader.blocks.path, section: SectionID.segment.name)
         }
+        guard reader.fields.columns.map(\.kind) == schema.fields.map(\.kind) else {
+            throw GranaryError(
+                .corrupt,
+                "expected the fields of the schema, \(schema.fields.map(\.kind)), found "
+                    + "\(reader.fields.columns.map(\.kind))",
+                path: reader.blocks.path, section: SectionID.fieldValues(0).name)
+        }
         guard files.count > 2 else { return reader }
         guard let dense = schema.dense else {
             throw GranaryError(

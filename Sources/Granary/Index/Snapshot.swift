@@ -18,6 +18,7 @@ public final class Snapshot: Sendable {
     /// Where its files are.
     let fileSystem: any FileSystem
     let scratch = ScratchPool()
+    private let filters = FilterCache()
 
     /// A committed generation; segments that `known` has open are shared.
     convenience init(
@@ -82,8 +83,8 @@ public final class Snapshot: Sendable {
     ///
     /// A hit is a live document that shares a component with the query. Synchronous: page faults block the
     /// calling thread.
-    /// - Throws: `invalidArgument` for a k below 1 or a recall or setting out of range, `corrupt` for damaged
-    ///   bytes.
+    /// - Throws: `invalidArgument` for a k below 1, a recall or setting out of range, or a filter that the
+    ///   schema does not allow; `corrupt` for damaged bytes.
     public func search(_ query: Query) throws(GranaryError) -> [Hit] {
         var statistics = SearchStatistics()
         return try search(query, statistics: &statistics)
@@ -91,59 +92,37 @@ public final class Snapshot: Sendable {
 
     /// As `search(_:)`, and counts what it did.
     public func search(_ query: Query, statistics: inout SearchStatistics) throws(GranaryError) -> [Hit] {
-        try SnapshotSearch.validate(query)
-        if let vector = query.dense { return try search(query, vector, &statistics) }
-        let resolved = resolve(query.sparse)
-        var counted = SearchStatistics()
-        let top = try scratch.with { (scratch) throws(GranaryError) in
-            try SnapshotSearch(
-                segments: segments, order: searchOrder, documentCount: documentCount, query: query,
-                resolved: resolved
-            ).run(&scratch, &counted)
-        }
-        statistics = counted
-        return try Self.hits(top, segments)
+        try search(query, plan: FilterPlan(), statistics: &statistics)
     }
 
-    /// The search of a query with a dense vector.
-    private func search(
-        _ query: Query, _ vector: [Float], _ statistics: inout SearchStatistics
+    /// As `search(_:statistics:)`, under another plan than the measured one.
+    package func search(
+        _ query: Query, plan: FilterPlan, statistics: inout SearchStatistics
     ) throws(GranaryError) -> [Hit] {
-        let hybrid = try HybridSearch(query, vector, segments: segments, schema: schema)
+        try SnapshotSearch.validate(query)
+        let filter = try query.filter.map { (filter) throws(GranaryError) in try resolve(filter) }
         var counted = SearchStatistics()
-        let best: [FusedCandidate]
-        if query.sparse.count == 0 {
-            best = try hybrid.scan(&counted) { (body) throws(GranaryError) in
-                for (number, segment) in segments.enumerated() {
-                    for ordinal in 0..<UInt32(segment.documentCount)
-                    where segment.dead?.contains(ordinal) != true {
-                        try body(
-                            TopK.Entry(
-                                score: 0, sequence: segment.sequence(ordinal), segment: Int32(number),
-                                ordinal: ordinal))
-                    }
-                }
-            }
+        let hits: [Hit]
+        if let vector = query.dense {
+            hits = try searchBoth(query, vector, filter, plan, &counted)
         } else {
-            let resolved = resolve(query.sparse)
-            let found = try scratch.with { (scratch) throws(GranaryError) in
-                try SnapshotSearch(
-                    segments: segments, order: searchOrder, documentCount: documentCount,
-                    query: hybrid.candidateQuery, resolved: resolved
-                ).run(&scratch, &counted)
-            }
-            best = try hybrid.rank(found, &counted)
+            hits = try Self.hits(try searchSparse(query, filter, plan, &counted), segments)
         }
         statistics = counted
-        var hits: [Hit] = []
-        for candidate in best {
-            let entry = candidate.entry
-            hits.append(
-                Hit(
-                    id: try segments[Int(entry.segment)].key(entry.ordinal), score: candidate.score,
-                    sparse: entry.score, dense: candidate.dense))
-        }
         return hits
+    }
+
+    /// The best documents by the sparse half.
+    func searchSparse(
+        _ query: Query, _ filter: ResolvedFilter?, _ plan: FilterPlan, _ statistics: inout SearchStatistics
+    ) throws(GranaryError) -> [TopK.Entry] {
+        let resolved = resolve(query.sparse)
+        return try scratch.with { (scratch) throws(GranaryError) in
+            try SnapshotSearch(
+                segments: segments, order: searchOrder, documentCount: documentCount, query: query,
+                resolved: resolved, filter: filter, plan: plan
+            ).run(&scratch, &statistics)
+        }
     }
 
     private static func hits(
@@ -327,6 +306,15 @@ public final class Snapshot: Sendable {
                 }
             }
             return ResolvedQuery(components: components, weights: weights)
+        }
+    }
+
+    /// What a filter matches here.
+    ///
+    /// - Throws: `invalidArgument` for a filter that the schema does not allow, `corrupt` for damaged bytes.
+    func resolve(_ filter: Filter) throws(GranaryError) -> ResolvedFilter {
+        try filters.resolved(filter) { () throws(GranaryError) in
+            try ResolvedFilter(filter, segments, schema)
         }
     }
 

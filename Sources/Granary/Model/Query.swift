@@ -23,6 +23,8 @@ public struct Query: Sendable, Equatable {
     public var candidates: Int?
     /// How the two scores become one, where there is a dense vector.
     public var fusion: Fusion = .dense
+    /// Which documents may be found; nil for all.
+    public var filter: Filter?
 
     /// Asks for an expected recall, above 0 and up to 1.
     public init(sparse: SparseVector, k: Int = 10, recall: Double = 0.95) {

@@ -27,14 +27,17 @@ public struct Schema: Sendable, Equatable {
     public var payloadCompression: PayloadCompression
     /// The verification vectors; nil in an index of sparse vectors only.
     public var dense: DenseSchema?
+    /// What filters can ask for, up to 64.
+    public var fields: [Field]
 
     /// Makes a schema.
     public init(
         weights: WeightType = .float16, payloadCompression: PayloadCompression = .zstd,
-        dense: DenseSchema? = nil
+        dense: DenseSchema? = nil, fields: [Field] = []
     ) {
         self.weights = weights
         self.payloadCompression = payloadCompression
         self.dense = dense
+        self.fields = fields
     }
 }

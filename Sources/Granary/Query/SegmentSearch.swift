@@ -14,6 +14,8 @@ struct SegmentSearch: ~Escapable {
     private let fine: FineView
     private let steps: Span<Float>
     private let postings: RawSpan
+    /// The documents that may be found; nil for all.
+    private let matches: ResolvedFilter.Matches?
 
     /// Documents whose light score is below this share of the k-th best light score are not scored in full.
     /// Codes round down by up to 1/9, much the same for all documents; measured in
@@ -23,8 +25,12 @@ struct SegmentSearch: ~Escapable {
     private static let batch = 64
 
     @_lifetime(borrow segment)
-    init(_ segment: borrowing SegmentReader, number: Int, _ resolved: ResolvedQuery) {
+    init(
+        _ segment: borrowing SegmentReader, number: Int, _ resolved: ResolvedQuery,
+        matches: ResolvedFilter.Matches? = nil
+    ) {
         self.segment = copy segment
+        self.matches = matches
         self.number = Int32(number)
         self.resolved = resolved
         query = SegmentQuery(resolved, self.segment)
@@ -38,7 +44,7 @@ struct SegmentSearch: ~Escapable {
 
     /// Enters the best documents into `top`, each scored if it can reach `least` and the k-th best so far.
     ///
-    /// Complexity: O(non-zeros of the segment), in order of the file.
+    /// Complexity: O(non-zeros of the documents that may be found), in order of the file.
     func searchExactly(
         least: Float, into top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
@@ -57,19 +63,60 @@ struct SegmentSearch: ~Escapable {
             query.weights[$0] * (rows.isLinear ? steps[Int(query.locals[$0])] : 1)
         }
         if !factors.allSatisfy({ $0 >= 0x1p-60 }) { slack += 0x1p-100 }
+        func canReach(_ light: Float, _ threshold: Float) -> Bool {
+            (light > 0 || slack > 0) && light * factor + slack >= max(least, threshold)
+        }
+        if let matches {
+            try forEachBatch(of: matches.set, &scratch) { (count, scratch) throws(GranaryError) in
+                try scoreListed(count, &scratch)
+                statistics.rows += count
+                for position in 0..<count where canReach(scratch.scores[position], top.threshold) {
+                    try push(scratch.candidates[position], into: &top, &scratch, &statistics)
+                }
+            }
+            return
+        }
         let total = UInt32(segment.documentCount)
         var first: UInt32 = 0
         while first < total {
             let range = first..<min(total, first + UInt32(scratch.scores.count))
             try scoreRange(range, &scratch)
             statistics.rows += range.count
-            for position in 0..<range.count {
-                let light = scratch.scores[position]
-                let bound = light * factor + slack
-                if light <= 0 && slack <= 0 || bound < max(least, top.threshold) { continue }
+            for position in 0..<range.count where canReach(scratch.scores[position], top.threshold) {
                 try push(first + UInt32(position), into: &top, &scratch, &statistics)
             }
             first = range.upperBound
+        }
+    }
+
+    /// Calls `body` with the documents of a set, some at a time, as the first of `scratch.candidates`.
+    private func forEachBatch(
+        of set: OrdinalSet, _ scratch: inout SearchScratch,
+        _ body: (_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) -> Void
+    ) throws(GranaryError) {
+        var waiting = 0
+        for (position, word) in set.words.enumerated() where word != 0 {
+            var bits = word
+            while bits != 0 {
+                scratch.candidates[waiting] = UInt32(64 * position + bits.trailingZeroBitCount)
+                bits &= bits - 1
+                waiting += 1
+            }
+            if waiting > scratch.candidates.count - 64 {
+                try body(waiting, &scratch)
+                waiting = 0
+            }
+        }
+        if waiting > 0 { try body(waiting, &scratch) }
+    }
+
+    /// Scores the first of the candidates by their codes.
+    private func scoreListed(_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) {
+        let ordinals = scratch.candidates
+        if Kernels.score(rows, table: scratch.table, ordinals: ordinals, count: count, into: &scratch.scores)
+            > 0
+        {
+            throw segment.malformed(.rows, at: Int(scratch.candidates[0]))
         }
     }
 
@@ -178,8 +225,8 @@ struct SegmentSearch: ~Escapable {
                 if 2 * (seen + 255) + 512 > scratch.visited.count { scratch.growVisited() }
                 let added = try open(block, waiting, &scratch)
                 statistics.blocks += 1
-                waiting += added
                 seen += added
+                waiting += matches.map { keep($0.set, waiting, added, &scratch) } ?? added
                 if waiting >= Self.batch {
                     try scoreCandidates(waiting, &light, &scratch, &statistics)
                     waiting = 0
@@ -202,16 +249,24 @@ struct SegmentSearch: ~Escapable {
         return added
     }
 
+    /// Leaves only documents of a set among the last `added` candidates; returns how many stay.
+    private func keep(
+        _ set: OrdinalSet, _ waiting: Int, _ added: Int, _ scratch: inout SearchScratch
+    ) -> Int {
+        var kept = waiting
+        for position in waiting..<waiting + added {
+            let ordinal = scratch.candidates[position]
+            scratch.candidates[kept] = ordinal
+            if set.contains(ordinal) { kept += 1 }
+        }
+        return kept - waiting
+    }
+
     private func scoreCandidates(
         _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        let ordinals = scratch.candidates
-        if Kernels.score(rows, table: scratch.table, ordinals: ordinals, count: count, into: &scratch.scores)
-            > 0
-        {
-            throw segment.malformed(.rows, at: Int(scratch.candidates[0]))
-        }
+        try scoreListed(count, &scratch)
         statistics.rows += count
         for position in 0..<count {
             let score = scratch.scores[position]

@@ -9,6 +9,10 @@ struct SnapshotSearch {
     let documentCount: Int
     let query: Query
     let resolved: ResolvedQuery
+    /// What the query's filter matches; nil without a filter.
+    var filter: ResolvedFilter?
+    /// When all rows that match are read.
+    var plan = FilterPlan()
 
     /// - Throws: `invalidArgument`.
     static func validate(_ query: Query) throws(GranaryError) {
@@ -39,18 +43,21 @@ struct SnapshotSearch {
     ) throws(GranaryError) -> [TopK.Entry] {
         if resolved.components.isEmpty { return [] }
         // More than every document is never asked for, whatever k says.
-        let k = min(query.k, documentCount)
+        let k = min(query.k, filter?.count ?? documentCount)
         if k == 0 { return [] }
         // By way of a span: elements of an array would be copied, reference by reference.
         let readers = segments.span
         var (top, isExhaustive) = (TopK(k), true)
-        var isExact = query.accuracy == .exact
+        var (isExact, hasBlocks) = (query.accuracy == .exact, false)
         let shared = order.first { segments[$0].calibration.isMeasured }
         for number in order {
             // Small segments measure nothing, and are searched like the largest that does.
             let isOwn = readers[number].calibration.isMeasured
             let chosen = settings(readers[isOwn ? number : shared ?? number].calibration)
-            if chosen == nil, !readers[number].isExactOnly { isExact = true }
+            if !isSearchedExactly(readers[number], number) {
+                hasBlocks = true
+                if chosen == nil { isExact = true }
+            }
             try search(
                 readers[number], number, k, chosen ?? SearchSettings(), &top, &isExhaustive, &scratch,
                 &statistics)
@@ -64,13 +71,18 @@ struct SnapshotSearch {
                     readers[number], number, k, Self.everything, &top, &isExhaustive, &scratch, &statistics)
             }
         }
-        if !isExact, top.isFull || isExhaustive { return top.sorted }
+        if !isExact || !hasBlocks, top.isFull || isExhaustive { return top.sorted }
         // What has been found is a lower bound of the k-th best score: few rows remain to be scored in full.
         var exact = TopK(k)
         for number in order {
             try searchExactly(readers[number], number, top.threshold, &exact, &scratch, &statistics)
         }
         return exact.sorted
+    }
+
+    /// Whether all rows that may be found are read: the segment has no blocks, or few documents match.
+    private func isSearchedExactly(_ reader: borrowing SegmentReader, _ number: Int) -> Bool {
+        reader.isExactOnly || plan.isDirect(filter?.segments[number])
     }
 
     /// Every block of every list.
@@ -82,10 +94,10 @@ struct SnapshotSearch {
         _ top: inout TopK, _ isExhaustive: inout Bool, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        if reader.isExactOnly {
+        if isSearchedExactly(reader, number) {
             return try searchExactly(reader, number, 0, &top, &scratch, &statistics)
         }
-        let search = SegmentSearch(reader, number: number, resolved)
+        let search = SegmentSearch(reader, number: number, resolved, matches: filter?.segments[number])
         let hasAll = try search.search(k: k, settings: settings, into: &top, &scratch, &statistics)
         if !hasAll { isExhaustive = false }
     }
@@ -94,7 +106,7 @@ struct SnapshotSearch {
         _ reader: borrowing SegmentReader, _ number: Int, _ least: Float, _ top: inout TopK,
         _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        let search = SegmentSearch(reader, number: number, resolved)
+        let search = SegmentSearch(reader, number: number, resolved, matches: filter?.segments[number])
         try search.searchExactly(least: least, into: &top, &scratch, &statistics)
     }
 

@@ -23,6 +23,7 @@ extension SegmentReader {
         guard isDistinct, insertions.first ?? 0 == 0 else { throw malformed(.insertions, at: 0) }
         guard total == facts.entries else { throw malformed(.segment, at: 0) }
         if let place = keys.firstFault() { throw malformed(.keyHashes, at: place) }
+        for column in fields.columns { try column.verify() }
         try verifyComponents()
         try verifyBlocks()
         try dense?.verifyContents(progress)

@@ -8,6 +8,7 @@ struct SegmentReader: Sendable {
     let names: ComponentNames
     let keys: KeyTable
     let payloads: PayloadReader?
+    let fields: FieldColumns
     let calibration: Calibration
     /// The tombstones; nil when every document is live.
     private(set) var dead: Tombstones?
@@ -46,6 +47,7 @@ struct SegmentReader: Sendable {
         names = try ComponentNames(blocks, count: components)
         keys = try KeyTable(blocks, documents: documents)
         payloads = try PayloadReader(blocks, documents: documents, compression: facts.payloadCompression)
+        fields = try FieldColumns(blocks, documents: documents)
         rowsSection = try blocks.section(.rows)
         rowStarts = try blocks.section(.rowStarts, words: documents + 1)
         fineSection = try blocks.section(.fine)
@@ -82,6 +84,8 @@ struct SegmentReader: Sendable {
                 switch section.id {
                 case .componentLookup: known = [ComponentSections.directCodec, ComponentSections.sortedCodec]
                 case .payloadBlocks: known = [UInt16(facts.payloadCompression.rawValue)]
+                case let id where id.isFieldValues:
+                    known = Field.Kind.allCases.map { UInt16($0.rawValue) }
                 default: known = [0]
                 }
                 guard known.contains(section.codec) else {

@@ -19,6 +19,12 @@ extension WriterCore {
                     "expected dense vectors of \(DenseSchema.text(schema.dense)), "
                         + "found \(DenseSchema.text(source.schema.dense))", path: path)
             }
+            guard source.schema.fields == schema.fields else {
+                throw GranaryError(
+                    .invalidArgument,
+                    "expected the fields \(schema.fields.map(\.name)), of the same kinds and paths, found "
+                        + "\(source.schema.fields.map(\.name))", path: path)
+            }
             guard !sources.contains(where: { $0.manifest.index == source.manifest.index }) else {
                 throw GranaryError(.invalidArgument, "expected each index once", path: path)
             }

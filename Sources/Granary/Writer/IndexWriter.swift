@@ -211,7 +211,7 @@ extension IndexWriter {
     ///
     /// - Parameter path: a directory that is absent (its parent exists) or empty.
     /// - Throws: `alreadyExists` for a directory with anything in it, `invalidArgument` for options out of
-    ///   range, and errors of the file system; nothing is left.
+    ///   range or a schema that cannot be, and errors of the file system; nothing is left.
     public static func create(
         at path: String, schema: Schema = Schema(), options: WriterOptions = WriterOptions(),
         fileSystem: any FileSystem = PosixFileSystem()
@@ -220,7 +220,7 @@ extension IndexWriter {
         try schema.dense?.validate()
         let isNew = try fileSystem.status(path) == nil
         let directory = try DirectoryWriter.create(
-            fileSystem: fileSystem, path: path, schema: SchemaCodec.encode(schema),
+            fileSystem: fileSystem, path: path, schema: try SchemaCodec.encode(schema),
             reserveBytes: options.reserveBytes)
         do throws(GranaryError) {
             return try IndexWriter(directory: directory, schema: schema, options: options)

@@ -5,6 +5,7 @@ import Synchronization
 final class WriterCore: Sendable {
     let directory: DirectoryWriter
     let schema: Schema
+    private let extraction: FieldExtraction
     let options: WriterOptions
     /// Makes dense rows; nil in an index without them.
     private let denseCodec: DenseRowCodec?
@@ -23,6 +24,7 @@ final class WriterCore: Sendable {
     init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
         self.directory = directory
         self.schema = schema
+        extraction = FieldExtraction(schema.fields)
         self.options = options
         if let dense = schema.dense { denseCodec = try DenseRowCodec(dense) } else { denseCodec = nil }
         lane = CommitLane(path: directory.path, longestWait: options.maximumStall)
@@ -69,6 +71,7 @@ final class WriterCore: Sendable {
         // Whatever can be refused is refused before anything has changed.
         try SegmentBuilder.check(document)
         let row = try denseRow(document)
+        let values = try extraction.values(of: document.payload)
         try admit()
         let bytes =
             key.count + 8 * document.sparse.count + (row?.count ?? 0) + (document.payload?.count ?? 0)
@@ -83,7 +86,7 @@ final class WriterCore: Sendable {
             let wasBuffered =
                 try state.builder?.add(
                     key: key, hash: hash, components: components, weights: weights, dense: row,
-                    payload: document.payload, sequence: sequence) == true
+                    payload: document.payload, sequence: sequence, values: values) == true
             // A new key is looked for elsewhere only: within the builder the older row gives way.
             if state.markDead(key, hash) || wasBuffered { state.counts.replaced += 1 }
             state.counts.added += 1

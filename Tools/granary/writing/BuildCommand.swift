@@ -22,7 +22,12 @@ struct BuildCommand: ParsableCommand {
             The directory must be absent or empty. When the build fails or is interrupted, no index is left; \
             what a killed one leaves is removed by the next. Of documents with one id the last one wins.
 
+            --field declares a value that `search --filter` can ask for: a member of the payload, a string, \
+            integer, number or boolean, or an array of such. PATH names it, from the outside in, joined by \
+            dots; without it the member has the field's name. Fields are fixed for the life of the index.
+
             EXAMPLE
+              granary build --index a.index --input a.jsonl --field year:integer --field lang:string:meta.lang
               granary build --index articles.index --input part1.jsonl part2.jsonl --memory 2G
               granary build --index base.index --input base.csr --ids base.ids --vocabulary vocabulary.txt
               granary build --index both.index --input articles.jsonl --dense articles.npy --metric cosine
@@ -35,6 +40,8 @@ struct BuildCommand: ParsableCommand {
     @Option(help: "How payloads are compressed.")
     var compression: PayloadCompression = .zstd
     @OptionGroup var dense: DenseSchemaOptions
+    @Option(help: ArgumentHelp("A field for filters; may be repeated.", valueName: "name:kind[:path]"))
+    var field: [Field] = []
     @Option(help: "The most documents of one segment.")
     var segmentDocuments: Int?
     @OptionGroup var json: JSONOption
@@ -50,7 +57,8 @@ struct BuildCommand: ParsableCommand {
             var options = options
             if let segmentDocuments { options.segmentDocuments = segmentDocuments }
             let schema = Schema(
-                weights: weights, payloadCompression: compression, dense: try dense.schema(intake.source))
+                weights: weights, payloadCompression: compression, dense: try dense.schema(intake.source),
+                fields: field)
             return try IndexBuild(path: index.path, schema: schema, options: options).run(intake)
         }
         let receipt = outcome.receipt

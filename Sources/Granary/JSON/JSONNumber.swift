@@ -28,6 +28,27 @@ struct JSONNumber {
     /// The number, if it is an integer of 0..<2^64.
     var unsigned: UInt64? { isInteger && !isNegative && !isOverflowing ? mantissa : nil }
 
+    /// The number, if it has no fraction and is one of -2^63..<2^63, however it is spelled.
+    func integer(in bytes: [UInt8]) -> Int64? {
+        guard isInteger else { return Int64(exactly: double(in: bytes)) }
+        guard !isOverflowing else { return nil }
+        return isNegative
+            ? mantissa <= 1 << 63 ? Int64(truncatingIfNeeded: 0 &- mantissa) : nil : Int64(exactly: mantissa)
+    }
+
+    /// The nearest float64 (ties to even), infinite when it is too large. Zero has no sign.
+    func double(in bytes: [UInt8]) -> Double {
+        if mantissa == 0, !isOverflowing { return 0 }
+        if !isOverflowing, mantissa <= 1 << 53, exponent >= -22, exponent <= 22 {
+            let power = Self.powers[abs(exponent)]
+            let value = exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
+            return isNegative ? -value : value
+        }
+        let value =
+            Double(String(decoding: bytes[range], as: UTF8.self)) ?? (isNegative ? -.infinity : .infinity)
+        return value == 0 ? 0 : value
+    }
+
     /// The nearest float32 (ties to even), infinite when it is too large.
     ///
     /// Source: Clinger, How to read floating point numbers accurately (1990), the fast case: a mantissa and

@@ -1,0 +1,6 @@
+/// One value of a document on its way into a segment.
+struct FieldEntry: Sendable, Equatable {
+    /// The field's position in the schema.
+    var field: Int
+    var key: FieldKey
+}

@@ -1,0 +1,18 @@
+/// When so few documents of a segment match a filter that all of their rows are read, which is exact, rather
+/// than the best looked for by blocks. Another plan than the measured one is for tests and measurements.
+package struct FilterPlan: Sendable {
+    /// Up to so many documents are read one and all.
+    package var directRows = 4096
+    /// Up to this share of the segment's documents are, however many they are.
+    package var directShare = 0.05
+
+    /// The measured plan.
+    package init() {}
+
+    /// Whether to read all rows that match.
+    func isDirect(_ matches: ResolvedFilter.Matches?) -> Bool {
+        guard let matches else { return false }
+        return matches.count <= directRows
+            || Double(matches.count) <= directShare * Double(matches.documents)
+    }
+}
