@@ -11,6 +11,7 @@ public final class Index: Sendable {
     /// What is fixed for the life of the index.
     public let schema: Schema
     let fileSystem: any FileSystem
+    private let reading: DenseReading
     private let newest = Mutex(Newest())
 
     /// The last snapshot while somebody has it: to keep it here would keep its files on disk after they are
@@ -19,10 +20,11 @@ public final class Index: Sendable {
         weak var snapshot: Snapshot?
     }
 
-    private init(path: String, schema: Schema, fileSystem: any FileSystem) {
+    private init(path: String, schema: Schema, fileSystem: any FileSystem, reading: DenseReading) {
         self.path = path
         self.schema = schema
         self.fileSystem = fileSystem
+        self.reading = reading
     }
 
     /// Makes an empty index.
@@ -37,18 +39,23 @@ public final class Index: Sendable {
         let directory = try DirectoryWriter.create(
             fileSystem: fileSystem, path: path, schema: try SchemaCodec.encode(schema))
         directory.close()
-        return Index(path: path, schema: schema, fileSystem: fileSystem)
+        return Index(path: path, schema: schema, fileSystem: fileSystem, reading: DenseReading())
     }
 
     /// Opens an index.
     ///
-    /// - Throws: `notFound`, `notAnIndex`, `unsupportedVersion`, and what is wrong with the newest manifest.
+    /// - Parameter reading: how dense vectors are read.
+    /// - Throws: `notFound`, `notAnIndex`, `unsupportedVersion`, and what is wrong with the newest manifest;
+    ///   `invalidArgument`.
     public static func open(
-        at path: String, fileSystem: any FileSystem = PosixFileSystem()
+        at path: String, fileSystem: any FileSystem = PosixFileSystem(),
+        reading: DenseReading = DenseReading()
     ) throws(GranaryError) -> Index {
+        try reading.validate()
         let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         return Index(
-            path: path, schema: try SchemaCodec.decode(manifest.schema, path: path), fileSystem: fileSystem)
+            path: path, schema: try SchemaCodec.decode(manifest.schema, path: path), fileSystem: fileSystem,
+            reading: reading)
     }
 
     /// The newest committed generation. Segments that an earlier snapshot of this `Index` has open are
@@ -66,7 +73,7 @@ public final class Index: Sendable {
             do throws(GranaryError) {
                 let snapshot = try Snapshot(
                     manifest: manifest, schema: try SchemaCodec.decode(manifest.schema, path: path),
-                    path: path, fileSystem: fileSystem, known: known)
+                    path: path, fileSystem: fileSystem, reading: reading, known: known)
                 newest.withLock { $0.snapshot = snapshot }
                 return snapshot
             } catch {

@@ -3,7 +3,8 @@ import GranaryStorage
 extension SegmentReader {
     /// Opens a segment of a manifest.
     static func open(
-        _ record: SegmentRecord, of manifest: Manifest, path: String, fileSystem: any FileSystem
+        _ record: SegmentRecord, of manifest: Manifest, path: String, fileSystem: any FileSystem,
+        reading: DenseReading = DenseReading()
     ) throws(GranaryError) -> SegmentReader {
         func file(_ position: UInt32, _ kind: FileKind) throws(GranaryError) -> FileRecord {
             guard Int(position) < manifest.files.count, manifest.files[Int(position)].kind == kind else {
@@ -27,7 +28,8 @@ extension SegmentReader {
         }
         let reader = try open(
             files, dead: dead, firstSequence: record.firstSequence,
-            schema: try SchemaCodec.decode(manifest.schema, path: path), path: path, fileSystem: fileSystem)
+            schema: try SchemaCodec.decode(manifest.schema, path: path), path: path, fileSystem: fileSystem,
+            reading: reading)
         guard reader.facts.documents == record.documents else {
             throw GranaryError(
                 .corrupt, "expected \(record.documents) documents, found \(reader.facts.documents)",
@@ -43,7 +45,7 @@ extension SegmentReader {
     ///   - shared: `.dense` files that are open already.
     static func open(
         _ files: [FileRecord], dead: Tombstones?, firstSequence: UInt64, schema: Schema, path: String,
-        fileSystem: any FileSystem, shared: [DenseFile] = []
+        fileSystem: any FileSystem, shared: [DenseFile] = [], reading: DenseReading = DenseReading()
     ) throws(GranaryError) -> SegmentReader {
         func open(_ record: FileRecord) throws(GranaryError) -> Container {
             try Container.open(fileSystem: fileSystem, directory: path, record: record)
@@ -74,7 +76,9 @@ extension SegmentReader {
             if let known = shared.first(where: { $0.container.record == record }) {
                 vectors.append(known)
             } else {
-                vectors.append(try DenseFile(try open(record), schema: dense))
+                vectors.append(
+                    try DenseFile(
+                        record, directory: path, fileSystem: fileSystem, schema: dense, reading: reading))
             }
         }
         reader.dense = try DenseVectors(vectors, documents: reader.documentCount)

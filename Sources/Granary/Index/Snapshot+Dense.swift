@@ -13,7 +13,8 @@ extension Snapshot {
                 try forEachMatch(filter, body)
             }
         } else {
-            let found = try searchSparse(search.candidateQuery, filter, plan, &statistics)
+            let found = try searchSparse(
+                search.candidateQuery, filter, plan, &statistics, willSettle: search.prefetch)
             best = try search.rank(found, &statistics)
         }
         var hits: [Hit] = []

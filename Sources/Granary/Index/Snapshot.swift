@@ -22,7 +22,8 @@ public final class Snapshot: Sendable {
 
     /// A committed generation; segments that `known` has open are shared.
     convenience init(
-        manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, known: Snapshot?
+        manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, reading: DenseReading,
+        known: Snapshot?
     ) throws(GranaryError) {
         var segments: [SegmentReader] = []
         for record in manifest.segments {
@@ -30,7 +31,8 @@ public final class Snapshot: Sendable {
                 segments.append(shared)
             } else {
                 segments.append(
-                    try SegmentReader.open(record, of: manifest, path: path, fileSystem: fileSystem))
+                    try SegmentReader.open(
+                        record, of: manifest, path: path, fileSystem: fileSystem, reading: reading))
             }
         }
         self.init(
@@ -114,13 +116,14 @@ public final class Snapshot: Sendable {
 
     /// The best documents by the sparse half.
     func searchSparse(
-        _ query: Query, _ filter: ResolvedFilter?, _ plan: FilterPlan, _ statistics: inout SearchStatistics
+        _ query: Query, _ filter: ResolvedFilter?, _ plan: FilterPlan, _ statistics: inout SearchStatistics,
+        willSettle: SnapshotSearch.Candidates? = nil
     ) throws(GranaryError) -> [TopK.Entry] {
         let resolved = resolve(query.sparse)
         return try scratch.with { (scratch) throws(GranaryError) in
             try SnapshotSearch(
                 segments: segments, order: searchOrder, documentCount: documentCount, query: query,
-                resolved: resolved, filter: filter, plan: plan
+                resolved: resolved, filter: filter, plan: plan, willSettle: willSettle
             ).run(&scratch, &statistics)
         }
     }

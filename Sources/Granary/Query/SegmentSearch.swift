@@ -170,7 +170,7 @@ struct SegmentSearch: ~Escapable {
     ///   is not full.
     func search(
         k: Int, settings: SearchSettings, into top: inout TopK, _ scratch: inout SearchScratch,
-        _ statistics: inout SearchStatistics
+        _ statistics: inout SearchStatistics, willSettle: SnapshotSearch.Candidates? = nil
     ) throws(GranaryError) -> Bool {
         if query.locals.isEmpty { return true }
         fillTable(&scratch)
@@ -180,6 +180,11 @@ struct SegmentSearch: ~Escapable {
         // What other segments have found counts here as well, in light scores.
         var light = LightTop(k: k, floor: top.threshold * (rows.isLinear ? 1 : 8 / 9))
         try visitBlocks(settings, &light, &scratch, &statistics)
+        if let willSettle {
+            let least = leastLight(light.threshold)
+            willSettle(
+                Int(number), scratch.finalists.compactMap { $0.score >= least ? $0.ordinal : nil })
+        }
         try settle(k, light.threshold, into: &top, &scratch, &statistics)
         return plan.isExhaustive
     }
@@ -279,12 +284,17 @@ struct SegmentSearch: ~Escapable {
         }
     }
 
+    /// The smallest light score of a document that may be among the best k.
+    private func leastLight(_ threshold: Float) -> Float {
+        threshold * (rows.isLinear ? 0.9999 : Self.finalistShare)
+    }
+
     /// Scores the documents that may be among the best k in full.
     private func settle(
         _ k: Int, _ threshold: Float, into top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        let least = threshold * (rows.isLinear ? 0.9999 : Self.finalistShare)
+        let least = leastLight(threshold)
         for position in 0..<scratch.finalists.count {
             let (light, ordinal) = scratch.finalists[position]
             if light >= least { try push(ordinal, into: &top, &scratch, &statistics) }

@@ -13,6 +13,11 @@ struct SnapshotSearch {
     var filter: ResolvedFilter?
     /// When all rows that match are read.
     var plan = FilterPlan()
+    /// Is told of the documents of a segment that are about to be scored in full: those that somebody else will
+    /// need as well.
+    var willSettle: Candidates?
+
+    typealias Candidates = (_ segment: Int, _ ordinals: [UInt32]) -> Void
 
     /// - Throws: `invalidArgument`.
     static func validate(_ query: Query) throws(GranaryError) {
@@ -98,7 +103,8 @@ struct SnapshotSearch {
             return try searchExactly(reader, number, 0, &top, &scratch, &statistics)
         }
         let search = SegmentSearch(reader, number: number, resolved, matches: filter?.segments[number])
-        let hasAll = try search.search(k: k, settings: settings, into: &top, &scratch, &statistics)
+        let hasAll = try search.search(
+            k: k, settings: settings, into: &top, &scratch, &statistics, willSettle: willSettle)
         if !hasAll { isExhaustive = false }
     }
 

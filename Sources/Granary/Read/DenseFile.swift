@@ -1,12 +1,14 @@
 import GranaryStorage
 import Synchronization
 
-/// One `.dense` file, mapped. A page is compared with its checksum the first time it is read.
+/// One `.dense` file. A page is compared with its checksum the first time it is read.
 final class DenseFile: Sendable {
     let container: Container
     let facts: DenseFacts
     let codec: DenseRowCodec
     private let vectors: Section
+    /// Reads rows that are not in memory, many at once; nil for a file in memory.
+    private let reader: BatchReader?
     /// By ordinal of the segment whose last file this is: the place of its vector. Nil where row numbers are
     /// ordinals.
     let places: Section?
@@ -15,8 +17,11 @@ final class DenseFile: Sendable {
 
     /// - Throws: `corrupt` when a section is missing or has not the length that the facts ask for, or when the
     ///   facts are not those of the schema.
-    init(_ container: Container, schema: DenseSchema) throws(GranaryError) {
-        self.container = container
+    init(
+        _ record: FileRecord, directory: String, fileSystem: any FileSystem, schema: DenseSchema,
+        reading: DenseReading
+    ) throws(GranaryError) {
+        container = try Container.open(fileSystem: fileSystem, directory: directory, record: record)
         facts = try DenseFacts(try container.section(.dense), path: container.path)
         guard facts.schema == schema else {
             throw GranaryError(
@@ -41,8 +46,22 @@ final class DenseFile: Sendable {
         }
         let pages = (length + DenseLayout.pageBytes - 1) / DenseLayout.pageBytes
         verified = Mutex([UInt64](repeating: 0, count: (pages + 63) / 64))
-        vectors.advise(.random)
+        guard container.mapping.isMapped, facts.rows > 0 else {
+            reader = nil
+            return
+        }
+        var options = ReadOptions()
+        options.method = reading.method
+        options.residentBytes = reading.residentShare.map {
+            max(BatchReader.smallestBudget, Int($0 * Double(length)))
+        }
+        let file = try fileSystem.openForReading(container.path)
+        defer { file.close() }
+        reader = try BatchReader(file, mapping: container.mapping, options: options)
     }
+
+    /// How rows are read that are not in memory.
+    var method: ReadMethod { reader?.method ?? .mapped }
 
     var rowCount: Int { Int(facts.rows) }
 
@@ -78,11 +97,41 @@ final class DenseFile: Sendable {
         }
     }
 
+    /// Begins to read rows that will be scored; waits for nothing.
+    func prefetch(_ rows: [Int]) { reader?.prefetch(ranges(rows)) }
+
     /// Calls `body` with the score of each of some rows, in their order.
     ///
     /// - Parameter rows: numbers of rows, ascending.
-    /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes.
+    /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes; errors of reading.
     func score(
+        _ rows: [Int], _ query: [Float], _ body: (Float) -> Void
+    ) throws(GranaryError) {
+        guard let reader else { return try scoreMapped(rows, query, body) }
+        do throws(GranaryError) {
+            return try reader.withResident(ranges(rows)) { (_) throws(GranaryError) in
+                try scoreMapped(rows, query, body)
+            }
+        } catch {
+            // More than may be in memory at a time: nothing of it has been scored.
+            guard error.code == .tooLarge else { throw error }
+        }
+        for start in stride(from: 0, to: rows.count, by: Self.copiedRows) {
+            try scoreCopied(rows[start..<min(rows.count, start + Self.copiedRows)], query, reader, body)
+        }
+    }
+
+    /// Rows that are copied at a time.
+    private static let copiedRows = 64
+
+    private func ranges(_ rows: [Int]) -> [Range<Int>] {
+        rows.map { row in
+            let start = vectors.offset + codec.layout.offset(row)
+            return start..<start + codec.layout.stride
+        }
+    }
+
+    private func scoreMapped(
         _ rows: [Int], _ query: [Float], _ body: (Float) -> Void
     ) throws(GranaryError) {
         try verify(rows)
@@ -90,6 +139,35 @@ final class DenseFile: Sendable {
         let bytes = section.bytes
         for row in rows {
             let start = codec.layout.offset(row)
+            guard
+                let score = codec.score(
+                    bytes.extracting(start..<start + codec.layout.stride), query.span)
+            else { throw malformed(row) }
+            body(score)
+        }
+    }
+
+    /// As `scoreMapped`, of copies of the rows' pages, which take no memory for longer.
+    private func scoreCopied(
+        _ rows: ArraySlice<Int>, _ query: [Float], _ reader: BatchReader, _ body: (Float) -> Void
+    ) throws(GranaryError) {
+        let page = DenseLayout.pageBytes
+        let pages = rows.map { codec.layout.pages($0) }
+        var slots = try PageSlots(count: rows.count, slotBytes: (pages.map(\.count).max() ?? 1) * page)
+        try reader.read(
+            pages.map { pages in
+                let start = vectors.offset + pages.lowerBound * page
+                return start..<vectors.offset + min(vectors.count, (pages.upperBound + 1) * page)
+            }, into: &slots)
+        for (slot, row) in rows.enumerated() {
+            let bytes = slots.bytes(slot)
+            for number in pages[slot] {
+                let start = (number - pages[slot].lowerBound) * page
+                try container.verify(
+                    vectors, block: number, bytes: bytes.extracting(start..<min(bytes.byteCount, start + page))
+                )
+            }
+            let start = codec.layout.offset(row) - pages[slot].lowerBound * page
             guard
                 let score = codec.score(
                     bytes.extracting(start..<start + codec.layout.stride), query.span)

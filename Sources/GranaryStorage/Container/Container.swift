@@ -95,26 +95,40 @@ public final class Container: Sendable {
             throw GranaryError(.invalidArgument, "expected a range of a section of this file", path: path)
         }
         let block = 1 << Int(entry.checksumShift)
-        let first = range.lowerBound / block
         guard !range.isEmpty else { return }
-        let last = (range.upperBound - 1) / block
         let mapping = mapping
-        let stored = mapping.bytes.extracting(
-            Int(entry.checksums) + 4 * first..<Int(entry.checksums) + 4 * last + 4)
-        var checksums = ByteReader(stored, path: path, section: section.id.name)
-        for position in first...last {
-            let start = position * block
-            let part = start..<min(section.count, start + block)
-            let expected = try checksums.next(UInt32.self)
-            let found = Checksum.crc32c(
-                mapping.bytes.extracting(section.offset + part.lowerBound..<section.offset + part.upperBound))
-            guard found == expected else {
-                throw GranaryError(
-                    .checksumMismatch,
-                    "expected checksum \(String(expected, radix: 16)) of \(part.count) bytes, "
-                        + "found \(String(found, radix: 16))",
-                    path: path, section: section.id.name, byteOffset: UInt64(start))
-            }
+        for number in range.lowerBound / block...(range.upperBound - 1) / block {
+            let start = section.offset + number * block
+            let end = min(section.offset + section.count, start + block)
+            try verify(entry, number, mapping.bytes.extracting(start..<end))
+        }
+    }
+
+    /// Checks the bytes of one checksum block of a section, read otherwise than by the mapping.
+    ///
+    /// - Throws: `checksumMismatch`, `invalidArgument` for a section or block that is not this file's.
+    package func verify(_ section: Section, block: Int, bytes: RawSpan) throws(GranaryError) {
+        guard let entry = entries.first(where: { $0.id == section.id }), block >= 0,
+            UInt64(block) < entry.checksumCount
+        else {
+            throw GranaryError(.invalidArgument, "expected a block of a section of this file", path: path)
+        }
+        try verify(entry, block, bytes)
+    }
+
+    private func verify(_ entry: SectionEntry, _ number: Int, _ bytes: RawSpan) throws(GranaryError) {
+        let mapping = mapping
+        let place = Int(entry.checksums) + 4 * number
+        var stored = ByteReader(
+            mapping.bytes.extracting(place..<place + 4), path: path, section: entry.id.name)
+        let expected = try stored.next(UInt32.self)
+        let found = Checksum.crc32c(bytes)
+        guard found == expected else {
+            throw GranaryError(
+                .checksumMismatch,
+                "expected checksum \(String(expected, radix: 16)) of \(bytes.byteCount) bytes, "
+                    + "found \(String(found, radix: 16))",
+                path: path, section: entry.id.name, byteOffset: UInt64(number) << UInt64(entry.checksumShift))
         }
     }
 

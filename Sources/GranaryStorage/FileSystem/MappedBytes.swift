@@ -5,7 +5,7 @@
     // SAFETY: `@unchecked` is right because the memory is read-only from the initialiser to `deinit`.
     private let base: UnsafeRawBufferPointer
     /// Whether it is a mapping, and not a copy.
-    let isMapped: Bool
+    package let isMapped: Bool
 
     /// Takes a mapping over, which `SystemCalls.unmap` will end.
     init(mapping: UnsafeRawBufferPointer) {

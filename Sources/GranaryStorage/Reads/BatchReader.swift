@@ -20,6 +20,8 @@ package final class BatchReader: Sendable {
     private let counted = Mutex(ReadCounts())
     /// How pieces are read.
     package let method: ReadMethod
+    /// The smallest budget, in bytes: one window.
+    package static let smallestBudget = max(1 << 16, SystemCalls.pageBytes)
 
     /// A reader of an open file, which may be closed afterwards.
     ///
@@ -32,7 +34,7 @@ package final class BatchReader: Sendable {
         _ file: any ReadableFile, mapping: MappedBytes, options: ReadOptions = ReadOptions()
     ) throws(GranaryError) {
         guard 1...64 ~= options.threadCount, 1...128 ~= options.depth,
-            options.residentBytes.map({ $0 >= max(1 << 16, SystemCalls.pageBytes) }) ?? true
+            options.residentBytes.map({ $0 >= Self.smallestBudget }) ?? true
         else {
             throw GranaryError(
                 .invalidArgument,
@@ -100,6 +102,18 @@ package final class BatchReader: Sendable {
         let mapping = mapping
         let bytes = mapping.bytes
         return try body(bytes)
+    }
+
+    /// Begins to read what is missing of ranges, and waits for nothing. What is wrong is found when they are
+    /// read.
+    package func prefetch(_ ranges: [Range<Int>]) {
+        guard let system, budget == nil else { return }
+        do throws(GranaryError) {
+            try check(ranges, { false })
+            var windows = system.geometry.windows(covering: ranges)
+            try system.findResident(&windows, isWhole: false)
+            system.advise(windows)
+        } catch { return }
     }
 
     /// Copies ranges into slots: the first range into the first slot, and so on.

@@ -50,6 +50,18 @@ struct DenseScorer {
         return Float(norm * largest * (1 + Double(vector.count + 16) * 0x1p-23)).nextUp
     }
 
+    /// Begins to read the vectors of some documents of a segment. What is wrong is found when they are scored.
+    func prefetch(_ segment: Int, _ ordinals: [UInt32]) {
+        guard let dense = segments[segment].dense else { return }
+        var rows = [[Int]](repeating: [], count: dense.files.count)
+        for ordinal in ordinals {
+            guard let place = try? dense.place(ordinal) else { continue }
+            let (file, row) = dense.locate(place)
+            rows[file].append(row)
+        }
+        for (file, rows) in zip(dense.files, rows) where !rows.isEmpty { file.prefetch(rows.sorted()) }
+    }
+
     /// Writes the scores of some rows to `scores`, each at its position.
     ///
     /// - Parameter wanted: rows and positions.

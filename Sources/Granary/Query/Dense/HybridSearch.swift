@@ -28,6 +28,9 @@ struct HybridSearch {
         return sparse
     }
 
+    /// Begins to read the vectors of documents that will most likely be candidates.
+    func prefetch(_ segment: Int, _ ordinals: [UInt32]) { scorer.prefetch(segment, ordinals) }
+
     /// The best k of some candidates.
     ///
     /// - Parameter found: by descending sparse score.
