@@ -35,7 +35,7 @@ import Testing
         try traffic.insertConstants(Self.constants)
         let generations = Task { try await Self.generations(of: index) }
         let work = (0..<Self.writers).map { thread in
-            { @Sendable () throws in try traffic.write(thread, operations: 60 * rounds) }
+            { @Sendable () throws in try traffic.write(thread, operations: 45 * rounds) }
         }
         let beside: [@Sendable () throws -> Void] = [
             { try traffic.read(1) }, { try traffic.read(2) }, { try traffic.merge() },
@@ -56,13 +56,13 @@ import Testing
         try index.snapshot().verify(.full)
         traffic.log.settle()
         #expect(traffic.log.failures == [])
-        #expect(traffic.log.sightCount > 9 * rounds)
+        #expect(traffic.log.sightCount > 6 * rounds)
         traffic.writer.close()
         #expect(try fileSystem.list("\(root)/index").allSatisfy { !$0.hasSuffix(".tmp") })
     }
 
     @Test func aWriterThatIsClosedAmongThreadsKeepsWhatItHasAcknowledged() async throws {
-        for round in 0..<(Effort.isLong ? 60 : 4) {
+        for round in 0..<(Effort.isLong ? 60 : 3) {
             let fileSystem = MemoryFileSystem()
             let index = try Index.create(at: "/index", fileSystem: fileSystem)
             var options = Self.options
