@@ -37,8 +37,8 @@ struct RepairCommand: ParsableCommand {
         if let ids { try write(plan, to: ids) }
         let generation = apply ? try Index.repair(plan) : plan.newestGeneration
         let isRepaired = apply && !plan.isSound
-        try json.write {
-            line(plan, isRepaired: isRepaired, generation: generation)
+        try json.write { line in
+            line = self.line(plan, isRepaired: isRepaired, generation: generation)
         } orText: {
             plan.description + (isRepaired ? "\nrepaired: generation \(generation)" : "")
         }
