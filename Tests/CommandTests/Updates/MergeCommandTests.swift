@@ -50,7 +50,7 @@ import Testing
         let documents = try index.documents()
         let said = try index.run("merge", ["--to", "3", "--threads", "1"])
         #expect(said.output.hasPrefix("7 segments of "), "\(said)")
-        #expect(try index.segments().count <= 3)
+        #expect(try (2...3).contains(index.segments().count), "and not many fewer, which costs more")
         let before = try index.bytes()
         let again = try index.run("merge", ["--to", "3"])
         #expect(again.output.contains("0 deleted documents dropped"), "\(again)")
