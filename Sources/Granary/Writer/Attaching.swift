@@ -22,18 +22,15 @@ extension WriterCore {
         return try lane.run { () throws(GranaryError) in
             let readers = all.flatMap(\.segments)
             try checkSteps(of: readers)
-            try state.withLock { (state) throws(GranaryError) in
-                try check(state)
-                try state.vocabulary.learn(readers)
-            }
+            try state.withLock { (state) throws(GranaryError) in try check(state) }
             var adopted: [FileRecord] = []
             do throws(GranaryError) {
+                var keys: [[LiveKey]] = []
+                for source in all { keys.append(try liveKeys(of: source, cancellation)) }
                 for file in readers.flatMap({ [$0.blocks, $0.summary] }) {
                     try cancellation?.check()
                     adopted.append(try directory.adopt(file))
                 }
-                var keys: [[LiveKey]] = []
-                for source in all { keys.append(try liveKeys(of: source, cancellation)) }
                 return try install(all, keys)
             } catch {
                 directory.discard(adopted)
@@ -96,6 +93,8 @@ extension WriterCore {
                 }
                 end = sum
             }
+            // Not before, since a vocabulary forgets nothing: of what does not come no name may stay.
+            try state.vocabulary.learn(sources.flatMap(\.segments))
             for (source, keys) in zip(sources, keys) { Self.install(source, keys, &state) }
             return keys.reduce(0) { $0 + $1.count }
         }

@@ -19,6 +19,26 @@ struct FailedOperationTests {
         return index
     }
 
+    @Test("of an attachment, a writer knows nothing of the vocabulary that did not come")
+    func vocabularyOfAFailedAttachment() throws {
+        let tokens = Document(id: .number(1), sparse: try SparseVector(tokens: [("a", 1), ("b", 2)]))
+        _ = try index("/e", [tokens])
+        let writer = try index("/d").writer(.small())
+        defer { writer.close() }
+        fileSystem.follow { call in
+            // A copy is made where there can be no link.
+            call.kind == .link || call.kind == .create ? .fail(ENOSPC) : nil
+        }
+        #expect(errorCode { try writer.attach(["/e"]) } == .diskFull)
+        fileSystem.follow(nil)
+        // An index without tokens takes documents without tokens.
+        let document = try IndexModel.document(2, 1)
+        try writer.upsert(document)
+        _ = try writer.commit()
+        let snapshot = try Index.open(at: "/d", fileSystem: fileSystem).snapshot()
+        #expect(try IndexModel.difference(snapshot, [document]) == nil)
+    }
+
     @Test("of an automatic commit, the next one waits, however much there is to commit")
     func automaticCommitsThatFail() throws {
         _ = try index("/d")
