@@ -26,7 +26,7 @@ struct FaultAftermath {
         let isUncertain = failures.contains { $0.code == .commitUncertain }
         guard try isThere(isUncertain) else { return try createAnew() }
         try checkReader(isUncertain)
-        try checkOthers(made, isUncertain)
+        try checkOthers(made)
         try life.checkKept()
         if life.isUsable {
             if isUncertain { life.mistaken("the writer is usable after \(failures)") }
@@ -83,19 +83,14 @@ struct FaultAftermath {
     }
 
     /// That the other indexes are whole or not there, and there where they must be.
-    private func checkOthers(_ made: [String], _ isUncertain: Bool) throws(GranaryError) {
+    private func checkOthers(_ made: [String]) throws(GranaryError) {
         let generation = try IndexDirectory.newestGeneration(fileSystem: fileSystem, path: IndexLife.path)
         for (path, other) in life.model.others.sorted(by: { $0.key < $1.key }) {
             let isNeeded = made.contains(path) || other.isNeededFrom.map { $0 <= generation } == true
             do throws(GranaryError) {
                 let snapshot = try Index.open(at: path, fileSystem: fileSystem).snapshot()
                 try snapshot.verify(.full)
-                // What a commit in doubt has published is seen, and backed up, like everything else.
-                let others = isUncertain ? life.model.commits.map(\.documents) : []
-                var wrong = try IndexModel.difference(snapshot, other.documents)
-                for documents in others where wrong != nil {
-                    wrong = try IndexModel.difference(snapshot, documents)
-                }
+                let wrong = try IndexModel.difference(snapshot, other.documents)
                 if let wrong { life.mistaken("\(path): \(wrong)") }
             } catch {
                 guard !isNeeded, [.notFound, .notAnIndex].contains(error.code) else {

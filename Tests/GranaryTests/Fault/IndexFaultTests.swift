@@ -3,8 +3,8 @@ import GranaryStorage
 import TestSupport
 import Testing
 
-/// Promise 3 for a whole index: whatever call fails, an operation succeeds or says why it did not, and what
-/// was acknowledged stays.
+/// Promises 2 and 6 for a whole index: whatever call fails, an operation succeeds or says why it did not,
+/// and what was acknowledged stays.
 @Suite("When a call fails under an index")
 struct IndexFaultTests {
     /// So many faults of each script in an ordinary run; all in a long one.
