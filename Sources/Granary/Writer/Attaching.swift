@@ -27,10 +27,12 @@ extension WriterCore {
             do throws(GranaryError) {
                 var keys: [[LiveKey]] = []
                 for source in all { keys.append(try liveKeys(of: source, cancellation)) }
+                if options.mutant == .attachedBeforeCopied { _ = try install(all, keys) }
                 for file in readers.flatMap({ [$0.blocks, $0.summary] }) {
                     try cancellation?.check()
                     adopted.append(try directory.adopt(file))
                 }
+                if options.mutant == .attachedBeforeCopied { return 0 }
                 return try install(all, keys)
             } catch {
                 directory.discard(adopted)
@@ -140,7 +142,9 @@ extension WriterCore {
             guard !chosen.isEmpty else { return }
             let snapshot = try Index.open(at: directory.path, fileSystem: directory.fileSystem).snapshot()
             let isNew = try directory.fileSystem.status(path) == nil
+            if options.mutant == .detachedBeforeCopied { try publishNow(replacing: chosen, by: nil) }
             try snapshot.backup(to: path, segments: Set(names))
+            if options.mutant == .detachedBeforeCopied { return }
             do throws(GranaryError) {
                 try publishNow(replacing: chosen, by: nil)
             } catch {

@@ -1,4 +1,4 @@
-import Granary
+@testable import Granary
 import GranaryStorage
 import Synchronization
 import TestSupport
@@ -10,9 +10,11 @@ struct FaultBeginning: Sendable {
     private let entries: [String: MemoryFileSystem.Entry]
     private let options: WriterOptions
 
-    init(_ script: FaultScript) throws {
+    /// - Parameter mutant: a mistake that the writer makes from now on.
+    init(_ script: FaultScript, mutant: WriterMutant? = nil) throws {
         self.script = script
         let life = try script.script.beginning()
+        life.setOptions { $0.mutant = mutant }
         life.close()
         (model, options) = life.state.withLock { ($0.model, $0.options) }
         entries = life.recording?.present.entries ?? [:]
@@ -88,6 +90,9 @@ struct FaultTrial: Sendable, CustomStringConvertible {
                 // What was to be done in the middle of it is not done at all.
                 life.changes.arm {}
             }
+            // Readers may see what the model does not know of.
+            let all = failures + [life.changes.failure].compactMap { $0 }
+            if all.contains(where: { $0.code == .commitUncertain }) { break }
         }
         life.fileSystem.follow(nil)
         life.changes.arm {}
