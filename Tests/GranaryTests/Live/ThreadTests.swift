@@ -149,12 +149,15 @@ private final class Traffic: Sendable {
     }
 
     /// Repeats something until the writers are done, and once at least.
-    private func untilOver(_ body: (Int) throws -> Void) rethrows {
+    ///
+    /// - Parameter most: rounds at most, fifty times as many in a long run: on a busy machine whoever looks
+    ///   would otherwise take the time that the writers need.
+    private func untilOver(most: Int = .max / 50, _ body: (Int) throws -> Void) rethrows {
         var round = 0
         repeat {
             try body(round)
             round += 1
-        } while !isOver.withLock { $0 }
+        } while round < Effort.rounds(most) && !isOver.withLock { $0 }
     }
 
     /// Lets others go on.
@@ -228,7 +231,7 @@ private final class Traffic: Sendable {
     func read(_ seed: UInt64) throws {
         var (sequence, generation): (UInt64, UInt64) = (0, 0)
         let known = constant.withLock { $0 }
-        try untilOver { round in
+        try untilOver(most: 12) { round in
             let least = log.durable
             let snapshot = try index.snapshot()
             if snapshot.sequence < sequence || snapshot.generation < generation {
@@ -255,7 +258,7 @@ private final class Traffic: Sendable {
 
     /// Merges by hand, pauses and resumes.
     func merge() throws {
-        try untilOver { round in
+        try untilOver(most: 40) { round in
             switch round % 4 {
             case 0: try writer.merge(to: 2)
             case 1: writer.pauseMerges()
@@ -269,7 +272,7 @@ private final class Traffic: Sendable {
 
     /// Makes backups, and looks at them.
     func backUp() throws {
-        try untilOver { round in
+        try untilOver(most: 6) { round in
             let least = log.durable
             let path = "\(root)/backup-\(round)"
             try index.snapshot().backup(to: path, isVerified: round % 2 == 1)
@@ -309,7 +312,7 @@ private final class Traffic: Sendable {
     /// What there is of asynchronous calls, beside the threads.
     func callAsynchronously() async throws {
         var round: UInt64 = 0
-        while !isOver.withLock({ $0 }) {
+        while round < Effort.rounds(16), !isOver.withLock({ $0 }) {
             round += 1
             let document = try document("async", version: Int(round))
             let own = try writer.upsert(document)
