@@ -55,14 +55,16 @@ struct SoakCommand: ParsableCommand {
         if let finding = judge.finding { throw Finding(finding) }
     }
 
-    /// Looks at the disk every second, and prints a line now and then.
+    /// Looks at the disk every second, and prints a line now and then: for as long as was asked, and on a
+    /// busy machine until something has been committed and searched.
     private func watch(
         _ index: Index, _ writer: IndexWriter, _ load: SoakLoad, _ judge: inout SoakJudge
     ) throws {
         let start = ContinuousClock.now
         var (lines, changes) = (0, 0)
         var peak = try IndexSize(index)
-        while (ContinuousClock.now - start).seconds < minutes * 60 {
+        var hasBegun = false
+        while (ContinuousClock.now - start).seconds < minutes * 60 || !hasBegun {
             let due = Double(lines + 1) * every - (ContinuousClock.now - start).seconds
             Thread.sleep(forTimeInterval: max(0.001, min(1, due)))
             let second = (ContinuousClock.now - start).seconds
@@ -70,8 +72,10 @@ struct SoakCommand: ParsableCommand {
             if size.ratio > peak.ratio { peak = size }
             if let failure = load.failure { throw Finding(failure) }
             guard second >= Double(lines + 1) * every else { continue }
+            let counts = load.take()
+            hasBegun = counts.commits > 0 && counts.searches > 0
             let sample = SoakSample(
-                second: second, size: size, peak: peak, writer: writer.statistics, counts: load.take(),
+                second: second, size: size, peak: peak, writer: writer.statistics, counts: counts,
                 changesBefore: changes, period: every)
             say(sample.line)
             judge.add(sample)

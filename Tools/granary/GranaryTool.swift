@@ -48,10 +48,12 @@ struct JSONOption: ParsableArguments {
     @Flag(name: .customLong("json"), help: "Writes JSON to standard output, for programs.")
     var isOn = false
 
-    /// Writes what came of a command to standard output.
-    func write(_ line: () -> JSONLine, orText text: () -> String) throws(GranaryError) {
+    /// Writes what came of a command to standard output: an object whose members `fill` adds, or `text`.
+    func write(_ fill: (inout JSONLine) -> Void, orText text: () -> String) throws(GranaryError) {
         let output = try OutputFile(nil)
-        try output.write(isOn ? line().text : text() + "\n")
+        var line = JSONLine()
+        if isOn { fill(&line) }
+        try output.write(isOn ? line.text : text() + "\n")
         try output.finish()
     }
 }

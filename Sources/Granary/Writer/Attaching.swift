@@ -34,18 +34,17 @@ extension WriterCore {
         return try lane.run { () throws(GranaryError) in
             let readers = all.flatMap(\.segments)
             try checkSteps(of: readers)
-            try state.withLock { (state) throws(GranaryError) in
-                try check(state)
-                try state.vocabulary.learn(readers)
-            }
+            try state.withLock { (state) throws(GranaryError) in try check(state) }
             var adopted: [FileRecord] = []
             do throws(GranaryError) {
+                var keys: [[LiveKey]] = []
+                for source in all { keys.append(try liveKeys(of: source, cancellation)) }
+                if options.mutant == .attachedBeforeCopied { _ = try install(all, keys) }
                 for file in readers.flatMap(\.dataFiles) {
                     try cancellation?.check()
                     adopted.append(try directory.adopt(file))
                 }
-                var keys: [[LiveKey]] = []
-                for source in all { keys.append(try liveKeys(of: source, cancellation)) }
+                if options.mutant == .attachedBeforeCopied { return 0 }
                 return try install(all, keys)
             } catch {
                 directory.discard(adopted)
@@ -108,6 +107,8 @@ extension WriterCore {
                 }
                 end = sum
             }
+            // Not before, since a vocabulary forgets nothing: of what does not come no name may stay.
+            try state.vocabulary.learn(sources.flatMap(\.segments))
             for (source, keys) in zip(sources, keys) { Self.install(source, keys, &state) }
             return keys.reduce(0) { $0 + $1.count }
         }
@@ -153,7 +154,9 @@ extension WriterCore {
             guard !chosen.isEmpty else { return }
             let snapshot = try Index.open(at: directory.path, fileSystem: directory.fileSystem).snapshot()
             let isNew = try directory.fileSystem.status(path) == nil
+            if options.mutant == .detachedBeforeCopied { try publishNow(replacing: chosen, by: nil) }
             try snapshot.backup(to: path, segments: Set(names))
+            if options.mutant == .detachedBeforeCopied { return }
             do throws(GranaryError) {
                 try publishNow(replacing: chosen, by: nil)
             } catch {

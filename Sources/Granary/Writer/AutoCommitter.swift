@@ -26,8 +26,7 @@ public struct AutoCommit: Sendable, Equatable {
 }
 
 /// Commits on a thread of its own what has waited long enough. A failure shows in the writer's statistics,
-/// and
-/// the next try follows after the same time.
+/// and the next try follows after the same time, or after ten seconds.
 final class AutoCommitter: Sendable {
     private let rule: AutoCommit
     private let core: WriterCore
@@ -71,8 +70,22 @@ final class AutoCommitter: Sendable {
             _ = try core.commit(userData: nil)
         } catch {
             core.measures.failed(error)
-            if error.code != .writerPoisoned, error.code != .commitUncertain { changed() }
+            if error.code != .writerPoisoned, error.code != .commitUncertain { tryAgainLater() }
         }
+    }
+
+    /// The longest time to the next try.
+    private static let longestWait = Duration.seconds(10)
+
+    /// Commits once more after some time, and not before: however much there is to commit by then, it would
+    /// be tried without end.
+    private func tryAgainLater() {
+        let after = min(rule.after, Self.longestWait)
+        let isStopped = state.withLock { state in
+            (state.isScheduled, state.isUrgent) = (true, true)
+            return state.isStopped
+        }
+        if !isStopped { queue.asyncAfter(deadline: .now() + after.dispatchInterval) { self.commit() } }
     }
 
     /// Starts no further commit, and waits for one that runs.

@@ -91,7 +91,7 @@ extension WriterCore {
         // Segments in memory go to disk together with what is buffered, as one.
         let hasMemory = state.withLock { $0.segments.contains { $0.place == .memory } }
         var cut = try cut(to: hasMemory ? .memory : .disk)
-        if hasMemory { try flushMemory(&cut) }
+        if hasMemory, options.mutant != .memoryListedUnwritten { try flushMemory(&cut) }
         try progress.report(.committing, 0, nil)
         let whole = cut
         return try directory.givingUpReserve { () throws(GranaryError) in try listed(whole, userData) }
@@ -123,10 +123,12 @@ extension WriterCore {
             var listing = ManifestListing(directory.manifest)
             for segment in segments {
                 guard let part = parts[segment.id], !part.isEmpty else { continue }
-                if part.dead.count > segment.committedDead.count {
-                    deadFiles[part.id] = try part.dead.write(to: directory)
+                let dead = options.mutant == .laterDeletesPublished ? segment.dead : part.dead
+                if dead.count > segment.committedDead.count {
+                    deadFiles[part.id] = try dead.write(to: directory)
+                    if options.mutant == .tombstonesTrustedUnpublished { trust(part) }
                 }
-                try listing.add(segment, dead: part.dead, deadFile: deadFiles[part.id] ?? segment.deadFile)
+                try listing.add(segment, dead: dead, deadFile: deadFiles[part.id] ?? segment.deadFile)
             }
             let listed = listing
             let manifest = try directory.prepare { manifest in
@@ -140,6 +142,13 @@ extension WriterCore {
             directory.discard(Array(deadFiles.values))
             if error.castsDoubt { directory.poison(error) }
             throw error
+        }
+    }
+
+    /// What only `finish` may do.
+    private func trust(_ part: CutSegment) {
+        state.withLock { state in
+            if let position = state.position(part.id) { state.segments[position].committedDead = part.dead }
         }
     }
 

@@ -30,6 +30,7 @@ extension WriterCore {
     /// Puts a batch back whose segment could not be made.
     private func keep(_ batch: consuming SegmentBuilder) {
         var batch = Optional(batch)
+        if options.mutant == .batchLostAtFailedFlush { return }
         state.withLock { $0.sealed = batch.take() }
     }
 
@@ -40,6 +41,7 @@ extension WriterCore {
             var segment = LiveSegment(
                 id: state.newID(), reader: reader, files: built.files,
                 lastSequence: built.lastSequence, place: target == .memory ? .memory : .pending)
+            if options.mutant == .sealedDeletesLost { state.sealedDead = [] }
             for (key, hash) in state.sealedDead { _ = segment.markDead(key, hash) }
             (state.sealedRows, state.sealedDead) = ([:], [])
             state.insert(segment)

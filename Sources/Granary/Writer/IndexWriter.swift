@@ -121,7 +121,7 @@ public final class IndexWriter: Sendable {
     }
 
     /// Every operation with a smaller sequence number is durable.
-    public var durableSequence: UInt64 { core.directory.manifest.nextSequence }
+    public var durableSequence: UInt64 { core.durableSequence }
 
     // MARK: Segments
 

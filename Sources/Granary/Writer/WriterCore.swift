@@ -137,6 +137,12 @@ final class WriterCore: Sendable {
         }
     }
 
+    /// Of the first operation that is not durable.
+    var durableSequence: UInt64 {
+        if options.mutant == .durableBeforePublication { return state.withLock { $0.nextSequence } }
+        return directory.manifest.nextSequence
+    }
+
     // MARK: Building
 
     var progress: BuildProgress {
@@ -197,7 +203,7 @@ final class WriterCore: Sendable {
             (state.sealedRows, state.sealedDead) = ([:], [])
             let dropped = state.segments.filter { $0.place == .pending }.flatMap(\.files)
             state.segments.removeAll { !$0.isCommitted }
-            for position in state.segments.indices {
+            for position in state.segments.indices where options.mutant != .deletesKeptAtRollback {
                 state.segments[position].dead = state.segments[position].committedDead
             }
             state.counts = WriterState.OperationCounts()

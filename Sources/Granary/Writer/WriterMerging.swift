@@ -70,16 +70,19 @@ extension WriterCore: MergeHost {
     func publishNow(replacing inputs: [LiveSegment], by output: LiveSegment?) throws(GranaryError) {
         let segments = try state.withLock { (state) throws(GranaryError) in
             try check(state)
-            return state.segments
+            // Numbers grow: those that came later are larger than those of the inputs.
+            let last = options.mutant == .segmentsListedStale ? inputs.map(\.id).max() : nil
+            return state.segments.filter { $0.id <= last ?? .max }
         }
         let committed = Dictionary(
             uniqueKeysWithValues: segments.filter(\.isCommitted).map { ($0.id, $0.committedDead) })
         var output = output
-        if var merged = output {
+        if var merged = output, options.mutant != .committedDeletesDropped {
             try Self.carry(inputs, committed, into: merged.reader, &merged.committedDead)
             try checkLive(inputs, committed, merged)
             output = merged.committedDead.count < merged.reader.documentCount ? merged : nil
         }
+        if options.mutant == .inputsRemovedEarly { remove(inputs.flatMap(\.files)) }
         let published = try publish(segments, without: Set(inputs.map(\.id)), adding: output)
         do throws(GranaryError) {
             try install(published, replacing: inputs)
@@ -142,6 +145,7 @@ extension WriterCore: MergeHost {
             return output
         } catch {
             directory.discard([output?.deadFile].compactMap { $0 })
+            if options.mutant == .outputRemovedInDoubt { remove(output?.files ?? []) }
             if error.castsDoubt { directory.poison(error) }
             throw error
         }
@@ -158,8 +162,15 @@ extension WriterCore: MergeHost {
             state.segments.removeAll { ids.contains($0.id) }
             guard var output = published else { return }
             output.dead = output.committedDead
-            try Self.carry(inputs, now, into: output.reader, &output.dead)
+            if options.mutant != .pendingDeletesDropped {
+                try Self.carry(inputs, now, into: output.reader, &output.dead)
+            }
             state.insert(output)
         }
+    }
+
+    /// Removes files, whoever may need them: only `DirectoryWriter` knows when that is right.
+    private func remove(_ files: [FileRecord]) {
+        for file in files { try? directory.fileSystem.unlink("\(directory.path)/\(file.name)") }
     }
 }

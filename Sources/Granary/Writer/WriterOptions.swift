@@ -28,6 +28,8 @@ public struct WriterOptions: Sendable {
     public var progress: (@Sendable (WorkProgress) -> Void)?
     /// Stops long work from another thread.
     public var cancellation: Cancellation?
+    /// A mistake to make, for tests.
+    var mutant: WriterMutant?
 
     /// Makes options.
     public init(
@@ -80,4 +82,44 @@ public struct CommitReceipt: Sendable, Equatable {
     public var sequence: UInt64
     /// Live documents.
     public var documents: Int
+}
+
+/// A mistake that a writer could make in the order of what it does. A test makes it and sees that it is found
+/// out; nobody else can ask for one.
+enum WriterMutant: Sendable, CaseIterable {
+    // Flushes.
+    /// Documents whose segment could not be made are forgotten.
+    case batchLostAtFailedFlush
+    /// Deletes that come while their documents are made into a segment are forgotten.
+    case sealedDeletesLost
+
+    // Commits.
+    /// What a refresh has put in memory is listed without being written.
+    case memoryListedUnwritten
+    /// The tombstones of now are published, not those of the cut.
+    case laterDeletesPublished
+    /// Tombstones count as committed once they are written.
+    case tombstonesTrustedUnpublished
+    /// What has been taken in counts as durable.
+    case durableBeforePublication
+    /// A rollback leaves documents dead that it should bring back.
+    case deletesKeptAtRollback
+
+    // Merges.
+    /// Deletes that were committed during a merge are not in the manifest that it publishes.
+    case committedDeletesDropped
+    /// Deletes of inputs that wait for a commit are not carried into the output.
+    case pendingDeletesDropped
+    /// A merge lists the segments that there were when it began.
+    case segmentsListedStale
+    /// The inputs go before the manifest is durable that does without them.
+    case inputsRemovedEarly
+    /// The output goes though it may have been published.
+    case outputRemovedInDoubt
+
+    // Segments that come and go.
+    /// Segments of another index are listed before their files are here.
+    case attachedBeforeCopied
+    /// Segments are gone from here before they are elsewhere.
+    case detachedBeforeCopied
 }

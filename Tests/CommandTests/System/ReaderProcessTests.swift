@@ -30,8 +30,9 @@ import Testing
         }
         let writer = writing.wait()
         #expect(writer.code == 0, "\(writer.errors)")
-        #expect(writer.lines.count { $0.hasPrefix("acknowledged") } > Self.seconds)
-        #expect(generations > 8 * Self.seconds / 2)
+        // How many there are depends on the machine; a long run is there to see many.
+        #expect(writer.lines.count { $0.hasPrefix("acknowledged") } > (Effort.isLong ? Self.seconds : 0))
+        #expect(generations >= (Effort.isLong ? 4 * Self.seconds : 8))
     }
 
     @Test("A second process that wants to write is refused, and told who has the index")

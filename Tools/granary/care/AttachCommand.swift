@@ -40,14 +40,12 @@ struct AttachCommand: ParsableCommand {
             let attached = try writer.attach(sources, cancellation: cancellation)
             return (attached, try writer.commit(), writer.statistics.segments)
         }
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("attached", attached)
             line.add("indexes", sources.count)
             line.add("documents", receipt.documents)
             line.add("segments", segments)
             line.add("generation", receipt.generation)
-            return line
         } orText: {
             "\(attached) documents of \(sources.count) indexes attached: \(receipt.documents) documents in "
                 + "\(segments) segments, generation \(receipt.generation) (\(self.index.path))"

@@ -36,14 +36,12 @@ struct BackupCommand: ParsableCommand {
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let bytes = snapshot.statistics().bytesOnDisk
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("generation", snapshot.generation)
             line.add("documents", snapshot.documentCount)
             line.add("bytes", bytes)
             line.add("verified", verified)
             line.add("seconds", seconds: seconds)
-            return line
         } orText: {
             "generation \(snapshot.generation) with \(snapshot.documentCount) documents, "
                 + "\(ByteSize.text(bytes)), in \(String(format: "%.2f", seconds)) s: \(target)"

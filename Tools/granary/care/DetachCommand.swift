@@ -38,13 +38,11 @@ struct DetachCommand: ParsableCommand {
             try writer.detach(segments, to: target)
         }
         let (left, moved) = (try index.snapshot(), try Index.open(at: target).snapshot())
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("segments", Set(segments).count)
             line.add("detached", moved.documentCount)
             line.add("documents", left.documentCount)
             line.add("generation", left.generation)
-            return line
         } orText: {
             "\(moved.documentCount) documents moved to \(target): \(left.documentCount) documents in "
                 + "generation \(left.generation) (\(self.index.path))"

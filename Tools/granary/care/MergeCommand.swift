@@ -46,8 +46,7 @@ struct MergeCommand: ParsableCommand {
             return (before, try index.snapshot().statistics())
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("segmentsBefore", before.segmentCount)
             line.add("segments", after.segmentCount)
             line.add("bytesBefore", before.bytesOnDisk)
@@ -57,7 +56,6 @@ struct MergeCommand: ParsableCommand {
             line.add("documents", after.documents)
             line.add("generation", after.generation)
             line.add("seconds", seconds: seconds)
-            return line
         } orText: {
             "\(before.segmentCount) segments of \(ByteSize.text(before.bytesOnDisk)) before, "
                 + "\(after.segmentCount) of \(ByteSize.text(after.bytesOnDisk)) after, "

@@ -9,10 +9,10 @@ struct RepairCommand: ParsableCommand {
         commandName: "repair",
         abstract: "Says what is wrong with an index and what could be kept; keeps that when told to.",
         discussion: """
-            Reads and checks every byte. Without --apply nothing is changed: it prints what a repair would \
-            drop, and ends with 1 when something is wrong. With --apply it does exactly that, as a new \
-            generation, and ends with 0. What is dropped is lost: make a copy of the directory first, or \
-            restore a backup instead.
+            Reads and checks every byte; nobody else can write meanwhile, and it fails while somebody does. \
+            Without --apply nothing is changed: it prints what a repair would drop, and ends with 1 when \
+            something is wrong. With --apply it does exactly that, as a new generation, and ends with 0. \
+            What is dropped is lost: make a copy of the directory first, or restore a backup instead.
 
             EXAMPLE
               granary repair --index articles.index --ids lost.txt
@@ -37,8 +37,8 @@ struct RepairCommand: ParsableCommand {
         if let ids { try write(plan, to: ids) }
         let generation = apply ? try Index.repair(plan) : plan.newestGeneration
         let isRepaired = apply && !plan.isSound
-        try json.write {
-            line(plan, isRepaired: isRepaired, generation: generation)
+        try json.write { line in
+            line = self.line(plan, isRepaired: isRepaired, generation: generation)
         } orText: {
             plan.description + (isRepaired ? "\nrepaired: generation \(generation)" : "")
         }

@@ -27,12 +27,10 @@ struct VerifyCommand: ParsableCommand {
         try Interrupts.during { (cancellation, bar) throws(GranaryError) in
             try snapshot.verify(level, progress: { bar.report($0) }, cancellation: cancellation)
         }
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("level", level.rawValue)
             line.add("generation", snapshot.generation)
             line.add("documents", snapshot.documentCount)
-            return line
         } orText: {
             "no fault found: generation \(snapshot.generation), \(snapshot.documentCount) documents "
                 + "(\(level.rawValue))"

@@ -58,8 +58,8 @@ struct AddCommand: ParsableCommand {
         if let reason = receipt.unmerged {
             warn("the documents are committed, but not all merges are done: \(reason)")
         }
-        try json.write {
-            line(receipt, seconds: outcome.seconds)
+        try json.write { line in
+            line = self.line(receipt, seconds: outcome.seconds)
         } orText: {
             text(receipt, seconds: outcome.seconds)
         }

@@ -65,14 +65,12 @@ struct BuildCommand: ParsableCommand {
         if receipt.replaced > 0 {
             warn("\(receipt.replaced) documents had the id of an earlier one and replaced it")
         }
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("documents", receipt.documents)
             line.add("rows", outcome.rows)
             line.add("replaced", receipt.replaced)
             line.add("generation", receipt.generation)
             line.add("seconds", seconds: outcome.seconds)
-            return line
         } orText: {
             "\(receipt.documents) documents in \(String(format: "%.2f", outcome.seconds)) s: \(index.path)"
         }

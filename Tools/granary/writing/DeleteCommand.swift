@@ -84,13 +84,11 @@ struct DeleteCommand: ParsableCommand {
     }
 
     private func report(_ outcome: Outcome) throws(GranaryError) {
-        try json.write {
-            var line = JSONLine()
+        try json.write { line in
             line.add("deleted", outcome.deleted)
             line.add("missing", outcome.missing)
             line.add("documents", outcome.documents)
             line.add("generation", outcome.generation)
-            return line
         } orText: {
             "\(outcome.deleted) documents deleted, \(outcome.missing) ids without one: "
                 + "\(outcome.documents) documents in generation \(outcome.generation) (\(index.path))"
