@@ -102,6 +102,8 @@ struct IndexModel: Sendable {
     }
 
     private static func describe(_ documents: [Document]) -> String {
-        "[" + documents.map { "\($0.id) v\($0.payload?.first ?? 0) \($0.dense ?? [])" }.joined(separator: ", ") + "]"
+        "["
+            + documents.map { "\($0.id) v\($0.payload?.first ?? 0) \($0.dense ?? [])" }.joined(
+                separator: ", ") + "]"
     }
 }

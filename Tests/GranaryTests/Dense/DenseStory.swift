@@ -58,7 +58,8 @@ final class DenseStory: Sendable {
     private func document(_ id: UInt64, _ entry: Entry) throws(GranaryError) -> Document {
         Document(
             id: .number(id),
-            sparse: try SparseVector(components: [1, UInt32(id) + 2], weights: [Float(1 + entry.version % 7), 1]),
+            sparse: try SparseVector(
+                components: [1, UInt32(id) + 2], weights: [Float(1 + entry.version % 7), 1]),
             dense: entry.vector.map { vector(id, $0) }, payload: [UInt8(entry.version % 251)])
     }
 

@@ -8,6 +8,10 @@ import Testing
 @Suite struct ReplaceDenseTests {
     private static let seeds = 1...UInt64(Effort.isLong ? 200 : 12)
 
+    private func pairs(
+        _ pairs: (id: DocumentKey, vector: [Float]?)...
+    ) -> [(id: DocumentKey, vector: [Float]?)] { pairs }
+
     /// Makes changes up from a seed.
     private struct Maker {
         var random: TestRandom
@@ -30,7 +34,8 @@ import Testing
         /// Some of them twice, some for none.
         mutating func replacement(_ ids: [UInt64]) -> DenseStory.Change {
             let version = version
-            return .replace(ids.map { ($0, random.int(0...4) == 0 ? nil : version + UInt64(random.int(0...2))) })
+            return .replace(
+                ids.map { ($0, random.int(0...4) == 0 ? nil : version + UInt64(random.int(0...2))) })
         }
     }
 
@@ -105,7 +110,10 @@ import Testing
         try story.apply(.upsert(Array(0..<20), version: 1, hasVector: true))
         try story.apply(.commit)
         let before = try story.test.files()
-        let count = try story.writer.replaceDense([(3, [1, 2, 3]), (77, [1, 1, 1]), (3, [3, 2, 1]), (4, nil)])
+        let count = try story.writer.replaceDense(
+            pairs(
+                (3, [1, 2, 3]), (77, [1, 1, 1]), (3, [3, 2, 1]), (4, nil),
+            ))
         #expect(count == 2)
         #expect(try story.test.index.snapshot().document(id: 3)?.dense == story.vector(3, 1))
         let receipt = try story.writer.commit()
@@ -130,16 +138,19 @@ import Testing
         try story.apply(.upsert([7], version: 2, hasVector: true))
         let files = try Set(story.test.files().keys)
         for bad in [[1, 2], [1, .nan, 3]] as [[Float]] {
-            #expect(errorCode { try story.writer.replaceDense([(1, [0, 0, 0]), (2, bad)]) } == .invalidArgument)
+            #expect(
+                errorCode { try story.writer.replaceDense(pairs((1, [0, 0, 0]), (2, bad))) }
+                    == .invalidArgument)
         }
-        #expect(errorCode { try story.writer.replaceDense([(1, [0, 0, 0]), ("", nil)]) } == .invalidArgument)
+        #expect(
+            errorCode { try story.writer.replaceDense(pairs((1, [0, 0, 0]), ("", nil))) } == .invalidArgument)
         #expect(try Set(story.test.files().keys) == files)
         #expect(story.writer.statistics.bufferedDocuments == 1)
         try story.check()
         let sparse = try TestIndex()
         let writer = try sparse.index.writer(.small())
         defer { writer.close() }
-        #expect(errorCode { try writer.replaceDense([(1, [1])]) } == .invalidArgument)
+        #expect(errorCode { try writer.replaceDense(pairs((1, [1]))) } == .invalidArgument)
     }
 
     @Test func changeNothingWhenTheDiskIsFull() throws {
