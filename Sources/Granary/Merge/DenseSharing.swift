@@ -1,8 +1,8 @@
 import GranaryStorage
 
-/// Which `.dense` files a new segment, or a new list of vectors, leaves as they are: vectors are heavy, so that
-/// copying them in every tier would cost more than everything else. Dead rows go when there are many, and small
-/// files go together.
+/// Which `.dense` files a new segment, or a new list of vectors, leaves as they are: vectors are heavy, so
+/// that copying them in every tier would cost more than everything else. Dead rows go when there are many,
+/// and small files go together.
 enum DenseSharing {
     /// Files with fewer bytes of rows are copied.
     private static let smallestBytes = 16 << 20
@@ -27,7 +27,8 @@ enum DenseSharing {
     }
 }
 
-/// Dense rows that come from other segments: those of shared files stay where they are, the others are copied.
+/// Dense rows that come from other segments: those of shared files stay where they are, the others are
+/// copied.
 struct MergedDenseRows: DenseRows {
     private(set) var shared: [DenseFile] = []
     private let inputs: [DenseVectors?]
@@ -147,6 +148,10 @@ struct RevisedDenseRows: DenseRows {
         _ row: Int, _ body: (RawSpan) throws(GranaryError) -> Void
     ) throws(GranaryError) {
         let number = replacements[row]
-        if number == Self.keeps { try old.withBytes(row, body) } else { try fresh.withBytes(Int(number), body) }
+        if number == Self.keeps {
+            try old.withBytes(row, body)
+        } else {
+            try fresh.withBytes(Int(number), body)
+        }
     }
 }

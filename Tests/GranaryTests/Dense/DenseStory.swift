@@ -39,7 +39,7 @@ final class DenseStory: Sendable {
     private let contents = Mutex(Contents())
 
     init(dimensions: Int, segmentDocuments: Int = 1 << 30) throws(GranaryError) {
-        test = try TestIndex(Schema(dense: DenseSchema(dimensions: dimensions)))
+        test = try TestIndex(Schema(dense: DenseSchema(dimensions: dimensions, element: .float32)))
         var options = WriterOptions.small(segmentDocuments: segmentDocuments)
         let changes = changes
         options.progress = { _ in changes.run() }

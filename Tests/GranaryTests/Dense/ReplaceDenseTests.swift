@@ -66,7 +66,7 @@ import Testing
         try story.apply(.upsert(Array(0..<600), version: 1, hasVector: true))
         try story.apply(.commit)
         func denseFiles() throws -> Set<String> {
-            Set(try story.test.files().keys.filter { $0.hasSuffix(".dense") })
+            Set(try story.test.index.snapshot().manifest.files.filter { $0.kind == .dense }.map(\.name))
         }
         let first = try denseFiles()
         try story.apply(maker.replacement([1, 2, 3, 599]))
@@ -98,6 +98,8 @@ import Testing
         try story.apply(.commit)
         let all = Array(UInt64(0)..<520)
         let gone = replaces ? DenseStory.Change.replace(all.map { ($0, 2) }) : .delete(all)
+        let large = try story.test.index.snapshot().manifest.files.filter { $0.length > 16 << 20 }
+        #expect(large.count == 1 && large[0].kind == .dense)
         #expect(try story.merge(during: [gone, .commit, .commit, .commit]))
         try story.check(every: 7)
         try story.checkFiles()

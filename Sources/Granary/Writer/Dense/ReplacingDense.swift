@@ -13,8 +13,8 @@ extension IndexWriter {
     /// - Returns: documents that were there.
     /// - Throws: `invalidArgument` (an id that cannot be one, a vector that does not go with the schema, an
     ///   index without dense vectors), and as `commit(userData:)`. Nothing has changed then. Complexity: a
-    ///   look-up for each vector, and for each segment with one of the documents the writing of a new file: of
-    ///   these vectors, of others that share a small file with them, and of 4 bytes for each document. In
+    ///   look-up for each vector, and for each segment with one of the documents the writing of a new file:
+    ///   of these vectors, of others that share a small file with them, and of 4 bytes for each document. In
     ///   memory: the ids, and a few bytes for each document of the segments.
     @discardableResult
     public func replaceDense(

@@ -40,8 +40,8 @@ private struct DenseChange {
 }
 
 extension WriterCore {
-    /// Gives the output of a merge the dense vectors that came for its documents while it was made. Those that
-    /// are committed go into what it publishes. In the lane.
+    /// Gives the output of a merge the dense vectors that came for its documents while it was made. Those
+    /// that are committed go into what it publishes. In the lane.
     ///
     /// - Parameters:
     ///   - inputs: as the merge has seen them.
