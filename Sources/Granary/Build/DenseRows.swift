@@ -30,7 +30,7 @@ enum DenseFileWriter {
     /// - Returns: nil when no document has a vector.
     /// - Throws: errors of reading and writing, `tooLarge`, `cancelled`. No file is left then.
     static func write(
-        _ rows: some DenseRows, order: [UInt32], schema: DenseSchema, context: BuildContext
+        _ rows: some DenseRows, order: some Collection<UInt32>, schema: DenseSchema, context: BuildContext
     ) throws(GranaryError) -> FileRecord? {
         let codec = try DenseRowCodec(schema)
         var largestNorm: Float = 0
@@ -68,7 +68,7 @@ enum DenseFileWriter {
             return nil
         }
         // Where every document has its row and it is here, row numbers are ordinals.
-        let isPlain = own == order.count
+        let isPlain = own == order.count && rows.shared.isEmpty
         if !isPlain { try file.write(.places, places) }
         try file.write(
             .dense,

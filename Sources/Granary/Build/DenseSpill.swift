@@ -16,6 +16,9 @@ struct DenseSpill: ~Copyable, Sendable {
         stride = DenseLayout(schema).stride
     }
 
+    /// Rows so far, those without a vector included.
+    var rowCount: Int { numbers.count }
+
     /// Memory that it takes, in bytes.
     var memoryBytes: Int { 4 * numbers.count }
 
@@ -50,6 +53,8 @@ struct SpilledDenseRows: DenseRows {
     fileprivate let stride: Int
 
     var shared: [DenseFile] { [] }
+    /// Bytes of all rows.
+    var lengthBytes: Int { bytes.count }
 
     func origin(_ row: Int) -> DenseOrigin { numbers[row] == .max ? .none : .own }
 

@@ -22,8 +22,7 @@ enum SegmentMerger {
         if total == 0 { return nil }
         var builder = SegmentBuilder(context)
         var payloads = inputs.map { PayloadCursor($0.payloads) }
-        var dense = MergedDenseRows(
-            inputs.map(\.dense), sharing: sharesDense ? try DenseSharing.files(inputs) : [])
+        var dense = MergedDenseRows(inputs.map(\.dense))
         // By input and ordinal: the row of the output.
         var rows = inputs.map { [UInt32](repeating: .max, count: $0.fields.isEmpty ? 0 : $0.documentCount) }
         var done = 0
@@ -49,6 +48,8 @@ enum SegmentMerger {
                 .corrupt, "expected each key once in segments that go together, found one twice",
                 path: inputs.first?.blocks.path)
         }
+        if sharesDense { try dense.share { _ in true } }
+        let rows = dense
         let built = try builder.finish(
             context,
             readingAgain: { (body) throws(GranaryError) in
@@ -58,7 +59,7 @@ enum SegmentMerger {
                     let (components, weights) = try vector(inputs[number], ordinal)
                     try body(components, weights)
                 }
-            }, denseRows: dense)
+            }, denseRows: rows)
         do throws(GranaryError) {
             var output: [Container] = []
             for file in built.made {

@@ -64,6 +64,8 @@ final class DenseFile: Sendable {
     var method: ReadMethod { reader?.method ?? .mapped }
 
     var rowCount: Int { Int(facts.rows) }
+    /// Bytes of its rows.
+    var vectorBytes: Int { vectors.count }
 
     /// Hands over the bytes of a row, as they are: `verify` comes first. The caller has checked the number.
     @inline(__always)

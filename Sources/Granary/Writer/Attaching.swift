@@ -125,7 +125,6 @@ extension WriterCore {
             var segment = LiveSegment(
                 id: state.newID(),
                 reader: reader.moved(to: first + record.firstSequence),
-                files: record.files.map { source.manifest.files[Int($0)] },
                 lastSequence: first + record.lastSequence, place: .pending)
             if let dead = reader.dead { segment.dead = dead }
             state.insert(segment)

@@ -86,14 +86,19 @@ extension WriterCore {
         return cut
     }
 
-    /// All that a commit does before its manifest is seen.
-    func prepare(userData: [UInt8]?) throws(GranaryError) -> PreparedChange {
+    /// A cut of which every segment is on disk.
+    func cutOnDisk() throws(GranaryError) -> Cut {
         // Segments in memory go to disk together with what is buffered, as one.
         let hasMemory = state.withLock { $0.segments.contains { $0.place == .memory } }
         var cut = try cut(to: hasMemory ? .memory : .disk)
         if hasMemory, options.mutant != .memoryListedUnwritten { try flushMemory(&cut) }
+        return cut
+    }
+
+    /// All that a commit does before its manifest is seen.
+    func prepare(userData: [UInt8]?) throws(GranaryError) -> PreparedChange {
+        let whole = try cutOnDisk()
         try progress.report(.committing, 0, nil)
-        let whole = cut
         return try directory.givingUpReserve { () throws(GranaryError) in try listed(whole, userData) }
     }
 
@@ -128,7 +133,9 @@ extension WriterCore {
                     deadFiles[part.id] = try dead.write(to: directory)
                     if options.mutant == .tombstonesTrustedUnpublished { trust(part) }
                 }
-                try listing.add(segment, dead: dead, deadFile: deadFiles[part.id] ?? segment.deadFile)
+                try listing.add(
+                    segment, files: segment.files, dead: dead,
+                    deadFile: deadFiles[part.id] ?? segment.deadFile)
             }
             let listed = listing
             let manifest = try directory.prepare { manifest in
@@ -167,11 +174,10 @@ extension WriterCore {
             for part in cut.segments {
                 guard let position = state.position(part.id) else { continue }
                 if part.isEmpty {
-                    let segment = state.segments.remove(at: position)
-                    if segment.place == .pending { unused += segment.files }
+                    unused += state.segments.remove(at: position).files
                     continue
                 }
-                state.segments[position].committedDead = part.dead
+                state.segments[position].commit(dead: part.dead)
                 if let file = change.deadFiles[part.id] { state.segments[position].deadFile = file }
                 if let ordinal = change.ordinals[part.id] {
                     state.segments[position].place = .committed(ordinal: ordinal)

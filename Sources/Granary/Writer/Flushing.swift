@@ -39,8 +39,8 @@ extension WriterCore {
         let reader = try open(built, target)
         return state.withLock { state in
             var segment = LiveSegment(
-                id: state.newID(), reader: reader, files: built.files,
-                lastSequence: built.lastSequence, place: target == .memory ? .memory : .pending)
+                id: state.newID(), reader: reader, lastSequence: built.lastSequence,
+                place: target == .memory ? .memory : .pending)
             if options.mutant == .sealedDeletesLost { state.sealedDead = [] }
             for (key, hash) in state.sealedDead { _ = segment.markDead(key, hash) }
             (state.sealedRows, state.sealedDead) = ([:], [])
@@ -98,8 +98,8 @@ extension WriterCore {
         let reader = try open(built, target)
         return try state.withLock { (state) throws(GranaryError) in
             var output = LiveSegment(
-                id: state.newID(), reader: reader, files: built.files,
-                lastSequence: built.lastSequence, place: target == .memory ? .memory : .pending)
+                id: state.newID(), reader: reader, lastSequence: built.lastSequence,
+                place: target == .memory ? .memory : .pending)
             for (input, before) in inputs {
                 let now = state.position(input.id).map { state.segments[$0].dead }
                 try CarriedDeletes.carry(

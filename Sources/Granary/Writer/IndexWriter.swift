@@ -7,8 +7,8 @@ import Synchronization
 /// An operation is seen by `refresh` at once, by other processes after a commit, and survives a crash once
 /// `commit` has returned. Merges run in the background and never show an operation that is not committed.
 public final class IndexWriter: Sendable {
-    private let core: WriterCore
-    private let autoCommit: AutoCommitter?
+    let core: WriterCore
+    let autoCommit: AutoCommitter?
     private let merges: MergeScheduler
 
     init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {

@@ -17,10 +17,10 @@ struct LiveSegment: Sendable {
 
     /// A number of the writer's own, never used twice.
     let id: UInt64
-    /// Its documents, without tombstones.
-    let reader: SegmentReader
-    /// Its `.blocks` and `.summary` files.
-    let files: [FileRecord]
+    /// Its documents, without tombstones, with the dense vectors that they have now.
+    private(set) var reader: SegmentReader
+    /// The dense vectors of the last commit; those that it began with, for a segment in no manifest.
+    private var committedDense: DenseVectors?
     /// The sequence number of its document inserted last.
     let lastSequence: UInt64
     var place: Place
@@ -32,10 +32,10 @@ struct LiveSegment: Sendable {
     var dead: Tombstones
 
     /// A segment just made, without dead documents.
-    init(id: UInt64, reader: SegmentReader, files: [FileRecord], lastSequence: UInt64, place: Place) {
+    init(id: UInt64, reader: SegmentReader, lastSequence: UInt64, place: Place) {
         self.id = id
         self.reader = reader
-        self.files = files
+        committedDense = reader.dense
         self.lastSequence = lastSequence
         self.place = place
         dead = Tombstones(documents: reader.documentCount)
@@ -45,8 +45,8 @@ struct LiveSegment: Sendable {
     /// A segment of a manifest.
     init(id: UInt64, _ record: SegmentRecord, of manifest: Manifest, reader: SegmentReader) {
         self.init(
-            id: id, reader: reader.with(dead: nil), files: record.files.map { manifest.files[Int($0)] },
-            lastSequence: record.lastSequence, place: .committed(ordinal: record.ordinal))
+            id: id, reader: reader.with(dead: nil), lastSequence: record.lastSequence,
+            place: .committed(ordinal: record.ordinal))
         deadFile = record.deadFile.map { manifest.files[Int($0)] }
         if let loaded = reader.dead { (dead, committedDead) = (loaded, loaded) }
     }
@@ -55,8 +55,30 @@ struct LiveSegment: Sendable {
     var name: String { reader.blocks.record.id.description }
     /// Whether it is in the manifest.
     var isCommitted: Bool { if case .committed = place { true } else { false } }
+    /// Its files now, that of the tombstones left out. What is not among `committedFiles` is in no manifest.
+    var files: [FileRecord] { reader.dataFiles.map(\.record) }
+    /// Its files of the last commit.
+    var committedFiles: [FileRecord] { committedReader.dataFiles.map(\.record) }
     /// Bytes of its files, or of memory.
     var bytes: UInt64 { files.reduce(0) { $0 + $1.length } }
+
+    /// The dense vectors that it has now, which the next commit publishes.
+    var dense: DenseVectors? {
+        get { reader.dense }
+        set { reader.dense = newValue }
+    }
+
+    /// Notes that what it has now is committed.
+    mutating func commit(dead: Tombstones) {
+        committedDead = dead
+        committedDense = dense
+    }
+
+    /// Goes back to the last commit.
+    mutating func rollBack() {
+        dead = committedDead
+        dense = committedDense
+    }
 
     /// Marks the live document of a key dead; returns whether there was one.
     mutating func markDead(_ key: [UInt8], _ hash: KeyHash) -> Bool {
@@ -64,8 +86,15 @@ struct LiveSegment: Sendable {
         return false
     }
 
-    /// The reader with tombstones: what a snapshot or a merge sees.
+    /// The reader with tombstones: what a snapshot sees.
     func reader(dead: Tombstones) -> SegmentReader { reader.with(dead: dead.count == 0 ? nil : dead) }
+
+    /// What the last commit says: what a merge sees.
+    var committedReader: SegmentReader {
+        var committed = reader(dead: committedDead)
+        committed.dense = committedDense
+        return committed
+    }
 }
 
 /// A segment at the moment of a cut: what a commit or a refresh publishes of it.

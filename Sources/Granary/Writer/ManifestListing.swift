@@ -13,9 +13,10 @@ struct ManifestListing: Sendable {
 
     /// Adds a segment.
     ///
+    /// - Parameter files: its files, that of the tombstones left out.
     /// - Throws: `tooLarge` when there are no numbers of segments left.
     mutating func add(
-        _ segment: LiveSegment, dead: Tombstones, deadFile: FileRecord?
+        _ segment: LiveSegment, files data: [FileRecord], dead: Tombstones, deadFile: FileRecord?
     ) throws(GranaryError) {
         let ordinal: UInt64
         if case .committed(let known) = segment.place {
@@ -29,8 +30,8 @@ struct ManifestListing: Sendable {
         }
         ordinals[segment.id] = ordinal
         let place = UInt32(files.count)
-        files += segment.files
-        let count = UInt32(segment.files.count)
+        files += data
+        let count = UInt32(data.count)
         let isDead = dead.count > 0
         if isDead, let deadFile { files.append(deadFile) }
         records.append(

@@ -8,7 +8,7 @@ final class WriterCore: Sendable {
     private let extraction: FieldExtraction
     let options: WriterOptions
     /// Makes dense rows; nil in an index without them.
-    private let denseCodec: DenseRowCodec?
+    let denseCodec: DenseRowCodec?
     let state: Mutex<WriterState>
     let lane: CommitLane
     /// Commits that wait for the lane.
@@ -70,7 +70,8 @@ final class WriterCore: Sendable {
         let hash = KeyHash(key)
         // Whatever can be refused is refused before anything has changed.
         try SegmentBuilder.check(document)
-        let row = try denseRow(document)
+        var row: [UInt8]?
+        if let vector = document.dense { row = try denseRow(vector, of: document.id) }
         let values = try extraction.values(of: document.payload)
         try admit()
         let bytes =
@@ -97,18 +98,19 @@ final class WriterCore: Sendable {
         return sequence
     }
 
-    private func denseRow(_ document: Document) throws(GranaryError) -> [UInt8]? {
-        guard let vector = document.dense else { return nil }
+    /// The row of a document's dense vector.
+    ///
+    /// - Throws: `invalidArgument` for one that does not go with the schema.
+    func denseRow(_ vector: [Float], of id: DocumentKey) throws(GranaryError) -> [UInt8] {
         guard let denseCodec else {
             throw GranaryError(
-                .invalidArgument,
-                "expected no dense vector for document \(document.id): the schema has none",
+                .invalidArgument, "expected no dense vector for document \(id): the schema has none",
                 path: directory.path)
         }
         do throws(GranaryError) {
             return try denseCodec.encode(vector)
         } catch {
-            throw GranaryError(error.code, "document \(document.id): \(error.message)", path: directory.path)
+            throw GranaryError(error.code, "document \(id): \(error.message)", path: directory.path)
         }
     }
 
@@ -201,10 +203,13 @@ final class WriterCore: Sendable {
             state.builder = nil
             state.sealed = nil
             (state.sealedRows, state.sealedDead) = ([:], [])
-            let dropped = state.segments.filter { $0.place == .pending }.flatMap(\.files)
+            // What the last commit has of it stays.
+            let dropped = state.segments.filter { $0.place != .memory }.flatMap(\.files)
             state.segments.removeAll { !$0.isCommitted }
-            for position in state.segments.indices where options.mutant != .deletesKeptAtRollback {
-                state.segments[position].dead = state.segments[position].committedDead
+            for position in state.segments.indices {
+                let dead = state.segments[position].dead
+                state.segments[position].rollBack()
+                if options.mutant == .deletesKeptAtRollback { state.segments[position].dead = dead }
             }
             state.counts = WriterState.OperationCounts()
             return dropped

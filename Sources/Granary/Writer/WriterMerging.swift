@@ -27,8 +27,8 @@ extension WriterCore: MergeHost {
         state.withLock { state in
             state.segments.filter(\.isCommitted).map { segment in
                 MergeCandidate(
-                    id: segment.id, bytes: segment.bytes, documents: segment.reader.documentCount,
-                    dead: segment.committedDead.count)
+                    id: segment.id, bytes: segment.committedFiles.reduce(0) { $0 + $1.length },
+                    documents: segment.reader.documentCount, dead: segment.committedDead.count)
             }
         }
     }
@@ -47,8 +47,7 @@ extension WriterCore: MergeHost {
             progress: BuildProgress(
                 handler: { control.report($0, to: handler) },
                 checkpoint: { () throws(GranaryError) in try control.checkpoint() }))
-        let built = try SegmentMerger.merge(
-            inputs.map { $0.reader(dead: $0.committedDead) }, sharesDense: true, context)
+        let built = try SegmentMerger.merge(inputs.map(\.committedReader), sharesDense: true, context)
         guard let built else { return try publish(replacing: inputs, by: nil) }
         let reader = try open(built, .disk)
         // Removes nothing that has been published.
@@ -56,8 +55,8 @@ extension WriterCore: MergeHost {
         try publish(
             replacing: inputs,
             by: LiveSegment(
-                id: state.withLock { $0.newID() }, reader: reader, files: built.files,
-                lastSequence: built.lastSequence, place: .pending))
+                id: state.withLock { $0.newID() }, reader: reader, lastSequence: built.lastSequence,
+                place: .pending))
         measures.merged(built.writtenBytes)
     }
 
@@ -65,8 +64,8 @@ extension WriterCore: MergeHost {
         try lane.run { () throws(GranaryError) in try publishNow(replacing: inputs, by: output) }
     }
 
-    /// Publishes a generation in which `output` takes the place of segments; deletes that came meanwhile are
-    /// carried over. In the lane.
+    /// Publishes a generation in which `output` takes the place of segments; deletes and dense vectors that
+    /// came meanwhile are carried over. In the lane.
     func publishNow(replacing inputs: [LiveSegment], by output: LiveSegment?) throws(GranaryError) {
         let segments = try state.withLock { (state) throws(GranaryError) in
             try check(state)
@@ -83,9 +82,17 @@ extension WriterCore: MergeHost {
             output = merged.committedDead.count < merged.reader.documentCount ? merged : nil
         }
         if options.mutant == .inputsRemovedEarly { remove(inputs.flatMap(\.files)) }
-        let published = try publish(segments, without: Set(inputs.map(\.id)), adding: output)
+        // All that can fail comes before the manifest.
+        let pending = try carryDense(from: inputs, segments, into: &output)
+        let published: LiveSegment?
         do throws(GranaryError) {
-            try install(published, replacing: inputs)
+            published = try publish(segments, without: Set(inputs.map(\.id)), adding: output)
+        } catch {
+            directory.discard((output?.files ?? []) + [pending?.made].compactMap { $0 })
+            throw error
+        }
+        do throws(GranaryError) {
+            try install(published, pending, replacing: inputs)
         } catch {
             // The manifest and what this writer knows no longer go together.
             directory.poison(error)
@@ -135,7 +142,9 @@ extension WriterCore: MergeHost {
                 $0.reader.firstSequence < $1.reader.firstSequence
             }
             for segment in all {
-                try listing.add(segment, dead: segment.committedDead, deadFile: segment.deadFile)
+                try listing.add(
+                    segment, files: segment.committedFiles, dead: segment.committedDead,
+                    deadFile: segment.deadFile)
             }
             let listed = listing
             _ = try directory.commit { listed.apply(to: &$0) }
@@ -151,22 +160,29 @@ extension WriterCore: MergeHost {
         }
     }
 
-    /// Puts a published segment in the place of its inputs, with the deletes that are not committed yet.
+    /// Puts a published segment in the place of its inputs, with the deletes and dense vectors that are not
+    /// committed yet.
     private func install(
-        _ published: LiveSegment?, replacing inputs: [LiveSegment]
+        _ published: LiveSegment?, _ pending: DenseRevision?, replacing inputs: [LiveSegment]
     ) throws(GranaryError) {
         let ids = Set(inputs.map(\.id))
-        try state.withLock { (state) throws(GranaryError) in
-            let now = Dictionary(
-                uniqueKeysWithValues: state.segments.filter { ids.contains($0.id) }.map { ($0.id, $0.dead) })
+        let gone = try state.withLock { (state) throws(GranaryError) in
+            let old = state.segments.filter { ids.contains($0.id) }
             state.segments.removeAll { ids.contains($0.id) }
-            guard var output = published else { return }
+            let gone = old.flatMap(\.files)
+            guard var output = published else { return gone }
             output.dead = output.committedDead
             if options.mutant != .pendingDeletesDropped {
-                try Self.carry(inputs, now, into: output.reader, &output.dead)
+                try Self.carry(
+                    inputs, Dictionary(uniqueKeysWithValues: old.map { ($0.id, $0.dead) }),
+                    into: output.reader, &output.dead)
             }
+            if let pending { output.dense = pending.vectors }
             state.insert(output)
+            let kept = Set(output.files.map(\.name))
+            return gone.filter { !kept.contains($0.name) }
         }
+        directory.discard(gone)
     }
 
     /// Removes files, whoever may need them: only `DirectoryWriter` knows when that is right.

@@ -32,16 +32,19 @@ struct WriterState: ~Copyable, Sendable {
         var replaced = 0
         /// Documents deleted.
         var deleted = 0
+        /// Dense vectors replaced, of documents that stay.
+        var vectors = 0
         /// Bytes of documents and keys, roughly.
         var bytes = 0
 
         /// Whether a commit would change anything.
-        var isEmpty: Bool { added == 0 && deleted == 0 }
+        var isEmpty: Bool { added == 0 && deleted == 0 && vectors == 0 }
 
         static func -= (left: inout OperationCounts, right: OperationCounts) {
             left.added -= right.added
             left.replaced -= right.replaced
             left.deleted -= right.deleted
+            left.vectors -= right.vectors
             left.bytes -= right.bytes
         }
     }

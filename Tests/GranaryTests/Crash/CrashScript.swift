@@ -62,6 +62,9 @@ enum Steps {
     static func delete(where numbers: UInt64...) -> Step {
         { (life) throws(GranaryError) in try life.delete(where: numbers) }
     }
+    static func replaceDense(_ numbers: UInt64..., version: UInt64) -> Step {
+        { (life) throws(GranaryError) in try life.replaceDense(numbers, version) }
+    }
     static func merge(to segments: Int = 1) -> Step {
         { (life) throws(GranaryError) in try life.merge(to: segments) }
     }

@@ -126,6 +126,27 @@ extension CrashScript {
             ]),
     ]
 
+    /// Scripts of dense vectors that come after their documents.
+    static let dense: [CrashScript] = [
+        CrashScript(
+            "dense vectors replaced", after: [{ life in life.allowDense() }] + threeSegments,
+            [
+                Steps.keep, Steps.replaceDense(1, 4, 6, version: 4), Steps.commit, Steps.keep,
+                Steps.upsert(1, 7, version: 5), Steps.replaceDense(1, 3, 7, 9, version: 6), Steps.refresh,
+                Steps.rollback, Steps.replaceDense(1, 4, version: 7), Steps.replaceDense(4, 5, version: 8),
+                Steps.commit,
+            ]),
+        CrashScript(
+            "dense vectors replaced during a merge", after: [{ life in life.allowDense() }] + threeSegments,
+            [
+                Steps.replaceDense(1, 3, 4, version: 4), Steps.commit, Steps.keep,
+                Steps.meanwhile(
+                    Steps.replaceDense(1, 4, 6, version: 5), Steps.commit,
+                    Steps.replaceDense(4, 5, version: 6), Steps.delete(3)),
+                Steps.merge(), Steps.refresh, Steps.commit,
+            ]),
+    ]
+
     /// Scripts in which segments come and go, and the disk is short of room.
     static let others: [CrashScript] = [
         CrashScript(
@@ -164,7 +185,7 @@ extension CrashScript {
             ]),
     ]
 
-    static let all = commits + merges + others
+    static let all = commits + merges + dense + others
 }
 
 extension CrashScript {

@@ -13,6 +13,7 @@ final class IndexLife: Sendable {
     struct State {
         var model: IndexModel
         var options = WriterOptions.small()
+        var schema = Schema()
         var index: Index?
         var writer: IndexWriter?
         var prepared: (commit: PreparedCommit, number: UInt64)?
@@ -124,7 +125,8 @@ final class IndexLife: Sendable {
 
     func create() throws(GranaryError) {
         raise(0)
-        let index = try Index.create(at: Self.path, fileSystem: fileSystem)
+        let index = try Index.create(
+            at: Self.path, schema: state.withLock { $0.schema }, fileSystem: fileSystem)
         state.withLock { state in
             state.index = index
             state.model.generation = 1
@@ -184,6 +186,20 @@ final class IndexLife: Sendable {
             try writer().delete(id: .number(number))
             state.withLock { $0.model.delete([.number(number)]) }
         }
+    }
+
+    /// Documents may have dense vectors in the index that is made next.
+    func allowDense() {
+        state.withLock { $0.schema.dense = DenseSchema(dimensions: IndexModel.dimensions) }
+    }
+
+    func replaceDense(_ numbers: [UInt64], _ version: UInt64) throws(GranaryError) {
+        let vectors = numbers.map {
+            (id: DocumentKey.number($0), vector: Optional(IndexModel.vector($0, version)))
+        }
+        let count = try writer().replaceDense(vectors)
+        let expected = state.withLock { $0.model.replaceDense(numbers, version) }
+        if count != expected { mistaken("replaced the vectors of \(count) of \(numbers)") }
     }
 
     func delete(where numbers: [UInt64]) throws(GranaryError) {

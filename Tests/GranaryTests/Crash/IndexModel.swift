@@ -52,7 +52,22 @@ struct IndexModel: Sendable {
 
     mutating func delete(_ ids: [DocumentKey]) { live.removeAll { ids.contains($0.id) } }
 
+    /// Returns how many of the documents there are.
+    mutating func replaceDense(_ numbers: [UInt64], _ version: UInt64) -> Int {
+        var count = 0
+        for position in live.indices {
+            for number in numbers where live[position].id == .number(number) {
+                live[position].dense = Self.vector(number, version)
+                count += 1
+            }
+        }
+        return count
+    }
+
     // MARK: Documents
+
+    static let dimensions = 3
+    static func vector(_ number: UInt64, _ version: UInt64) -> [Float] { [Float(number), Float(version), 1] }
 
     /// A document whose weights are exact in every weight type.
     static func document(_ number: UInt64, _ version: UInt64) throws(GranaryError) -> Document {
@@ -87,6 +102,8 @@ struct IndexModel: Sendable {
     }
 
     private static func describe(_ documents: [Document]) -> String {
-        "[" + documents.map { "\($0.id) v\($0.payload?.first ?? 0)" }.joined(separator: ", ") + "]"
+        "["
+            + documents.map { "\($0.id) v\($0.payload?.first ?? 0) \($0.dense ?? [])" }.joined(
+                separator: ", ") + "]"
     }
 }
