@@ -1,7 +1,7 @@
 import GranaryStorage
 
-/// The dense rows of a segment under construction, in order of insertion: on disk, so that memory does not grow
-/// with them.
+/// The dense rows of a segment under construction, in order of insertion: on disk, so that memory does not
+/// grow with them.
 struct DenseSpill: ~Copyable, Sendable {
     private var file: TemporaryFile
     private let stride: Int

@@ -24,7 +24,9 @@ enum SegmentMerger {
         var payloads = inputs.map { PayloadCursor($0.payloads) }
         var dense = MergedDenseRows(inputs.map(\.dense))
         // By input and ordinal: the row of the output.
-        var rows = inputs.map { [UInt32](repeating: .max, count: $0.fields.isEmpty ? 0 : $0.documentCount) }
+        var fieldRows = inputs.map {
+            [UInt32](repeating: .max, count: $0.fields.isEmpty ? 0 : $0.documentCount)
+        }
         var done = 0
         while let (number, ordinal, sequence) = order.next() {
             if done % 1024 == 0 { try context.progress.report(.reading, UInt64(done), UInt64(total)) }
@@ -35,12 +37,12 @@ enum SegmentMerger {
                 throw input.malformed(.keys, at: Int(ordinal))
             }
             dense.append(input: number, ordinal: ordinal)
-            if !rows[number].isEmpty { rows[number][Int(ordinal)] = UInt32(builder.rowCount) }
+            if !fieldRows[number].isEmpty { fieldRows[number][Int(ordinal)] = UInt32(builder.rowCount) }
             _ = try builder.add(
                 key: key, hash: KeyHash(key), components: components, weights: weights,
                 payload: try payloads[number].payload(ordinal), sequence: sequence, isReadAgain: true)
         }
-        for (input, rowOf) in zip(inputs, rows) where !rowOf.isEmpty {
+        for (input, rowOf) in zip(inputs, fieldRows) where !rowOf.isEmpty {
             try builder.addValues(of: input.fields, rowOf: rowOf)
         }
         guard builder.documentCount == total else {

@@ -5,7 +5,8 @@ public struct DenseReading: Sendable, Equatable {
     /// The method; nil for the fastest that the kernel allows.
     public var method: ReadMethod?
     /// The largest share of each `.dense` file that may be in this process's memory, above 0 and up to 1; nil
-    /// leaves that to the system, which gives pages back when it needs them. At least 64 KiB of a file may be.
+    /// leaves that to the system, which gives pages back when it needs them. At least 64 KiB of a file may
+    /// be.
     public var residentShare: Double?
 
     /// Makes options.

@@ -3,8 +3,8 @@ import GranaryStorage
 /// How the scores of the two halves of a candidate become one. Both are computed exactly from the vectors as
 /// stored, never guessed.
 public enum Fusion: Sendable, Equatable {
-    /// The dense score alone: the sparse half finds, the dense half decides. Candidates without a dense vector
-    /// are left out.
+    /// The dense score alone: the sparse half finds, the dense half decides. Candidates without a dense
+    /// vector are left out.
     case dense
     /// Σ weight × score. A candidate without a dense vector counts as the worst that has one.
     case linear(sparse: Float, dense: Float)

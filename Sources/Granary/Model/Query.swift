@@ -86,8 +86,9 @@ public struct Hit: Sendable, Equatable {
     public var id: DocumentKey
     /// What it is ranked by: the sparse score, or what the fusion makes of both.
     public var score: Float
-    /// Of a query with a dense vector, the score of the sparse half: Σ over the query's components in ascending
-    /// order of query weight × stored weight, in float32. Otherwise `score` is this, and here is nil.
+    /// Of a query with a dense vector, the score of the sparse half: Σ over the query's components in
+    /// ascending order of query weight × stored weight, in float32. Otherwise `score` is this, and here is
+    /// nil.
     public var sparse: Float?
     /// Of a query with a dense vector, the score of the dense half by the schema's metric; nil for a document
     /// without one.

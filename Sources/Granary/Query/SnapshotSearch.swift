@@ -13,8 +13,8 @@ struct SnapshotSearch {
     var filter: ResolvedFilter?
     /// When all rows that match are read.
     var plan = FilterPlan()
-    /// Is told of the documents of a segment that are about to be scored in full: those that somebody else will
-    /// need as well.
+    /// Is told of the documents of a segment that are about to be scored in full: those that somebody else
+    /// will need as well.
     var willSettle: Candidates?
 
     typealias Candidates = (_ segment: Int, _ ordinals: [UInt32]) -> Void

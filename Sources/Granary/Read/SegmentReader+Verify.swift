@@ -26,7 +26,7 @@ extension SegmentReader {
         for column in fields.columns { try column.verify() }
         try verifyComponents()
         try verifyBlocks()
-        try dense?.verifyContents(progress)
+        try dense?.verifyContents(progress.cancellation)
     }
 
     private func verifyComponents() throws(GranaryError) {

@@ -15,7 +15,9 @@ import Testing
         return (0..<dimensions).map { _ in Float(random.next() % 2001) / 1000 - 1 }
     }
 
-    static func document(_ id: UInt64, version: UInt64 = 0, dense: Bool = true) throws(GranaryError) -> Document {
+    static func document(_ id: UInt64, version: UInt64 = 0, dense: Bool = true) throws(GranaryError)
+        -> Document
+    {
         Document(
             id: .number(id), sparse: try SparseVector(components: [1, UInt32(id) + 2], weights: [1, 2]),
             dense: dense ? vector(id + 1000 * version) : nil)
@@ -80,7 +82,8 @@ import Testing
         try test.write { (writer) throws(GranaryError) in try writer.upsert(try Self.document(3)) }
         #expect(try test.files().keys.filter { $0.hasSuffix(".dense") }.count == 1)
         try expect(
-            try test.index.snapshot(), has: [0: nil, 1: nil, 2: nil, 3: 0, 4: nil, 5: nil, 6: nil, 7: nil, 8: nil, 9: nil],
+            try test.index.snapshot(),
+            has: [0: nil, 1: nil, 2: nil, 3: 0, 4: nil, 5: nil, 6: nil, 7: nil, 8: nil, 9: nil],
             DenseSchema(dimensions: 37))
     }
 

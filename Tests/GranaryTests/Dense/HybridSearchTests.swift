@@ -10,7 +10,8 @@ import Testing
     private static func index(
         _ schema: DenseSchema, seed: UInt64
     ) throws -> (test: TestIndex, queries: [(SparseVector, [Float])]) {
-        let collection = try Collection.topics(documents: 600, topics: 12, components: 500, queries: 12, seed: seed)
+        let collection = try Collection.topics(
+            documents: 600, topics: 12, components: 500, queries: 12, seed: seed)
         let test = try TestIndex(Schema(dense: schema))
         var random = TestRandom(seed: seed)
         func vector() -> [Float] {
@@ -45,7 +46,9 @@ import Testing
 
     static let cases = DenseElement.allCases.flatMap { element in DenseMetric.allCases.map { (element, $0) } }
 
-    @Test(arguments: cases) func fuseAsTheDefinitionSays(_ element: DenseElement, _ metric: DenseMetric) throws {
+    @Test(arguments: cases) func fuseAsTheDefinitionSays(_ element: DenseElement, _ metric: DenseMetric)
+        throws
+    {
         let schema = DenseSchema(dimensions: 24, element: element, metric: metric)
         let (test, queries) = try Self.index(schema, seed: 5)
         let snapshot = try test.index.snapshot()
@@ -87,7 +90,9 @@ import Testing
     }
 
     /// The score of each candidate by a fusion, in float64.
-    private static func fuse(_ candidates: [Hit], _ dense: [Double?], _ fusion: Fusion) -> [DocumentKey: Double] {
+    private static func fuse(_ candidates: [Hit], _ dense: [Double?], _ fusion: Fusion) -> [DocumentKey:
+        Double]
+    {
         var result: [DocumentKey: Double] = [:]
         let known = dense.compactMap { $0 }
         let sparse = candidates.map { Double($0.score) }
@@ -158,7 +163,8 @@ import Testing
             var query = Query(sparse: try SparseVector(components: [], weights: []), k: 10, exact: true)
             query.dense = dense
             let hits = try snapshot.search(query)
-            let expected = documents.compactMap { $0.dense.map { Self.score($0, dense, metric) } }.sorted(by: >)
+            let expected = documents.compactMap { $0.dense.map { Self.score($0, dense, metric) } }.sorted(
+                by: >)
             #expect(hits.count == 10)
             for (hit, wanted) in zip(hits, expected) {
                 #expect(abs(Double(hit.score) - wanted) <= 1e-4 * max(1, abs(wanted)))

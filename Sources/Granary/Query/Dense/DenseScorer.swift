@@ -41,8 +41,8 @@ struct DenseScorer {
         var row: Int
     }
 
-    /// The largest score that a row of these files can have under the inner product or cosine: |query| × |row|,
-    /// with room for rounding.
+    /// The largest score that a row of these files can have under the inner product or cosine: |query| ×
+    /// |row|, with room for rounding.
     func bound() -> Float {
         let norm = vector.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         let largest = files.reduce(0.0) { max($0, Double($1.facts.largestNorm)) }
@@ -50,7 +50,8 @@ struct DenseScorer {
         return Float(norm * largest * (1 + Double(vector.count + 16) * 0x1p-23)).nextUp
     }
 
-    /// Begins to read the vectors of some documents of a segment. What is wrong is found when they are scored.
+    /// Begins to read the vectors of some documents of a segment. What is wrong is found when they are
+    /// scored.
     func prefetch(_ segment: Int, _ ordinals: [UInt32]) {
         guard let dense = segments[segment].dense else { return }
         var rows = [[Int]](repeating: [], count: dense.files.count)
@@ -65,7 +66,8 @@ struct DenseScorer {
     /// Writes the scores of some rows to `scores`, each at its position.
     ///
     /// - Parameter wanted: rows and positions.
-    /// - Throws: `checksumMismatch`, `corrupt`, errors of reading. Complexity: a sort, and a read of each row.
+    /// - Throws: `checksumMismatch`, `corrupt`, errors of reading. Complexity: a sort, and a read of each
+    ///   row.
     func score(
         _ wanted: [(place: Place, position: Int)], into scores: inout [Float?]
     ) throws(GranaryError) {

@@ -93,8 +93,8 @@ struct HybridSearch {
     }
 }
 
-/// Stops verification when no candidate that is left can be among the best k, whatever its vector: their sparse
-/// scores descend, and |query| × |vector| bounds the dense score. Only linear fusion has such a bound.
+/// Stops verification when no candidate that is left can be among the best k, whatever its vector: their
+/// sparse scores descend, and |query| × |vector| bounds the dense score. Only linear fusion has such a bound.
 private struct EarlyStop {
     private let k: Int
     private let weights: (sparse: Float, dense: Float)

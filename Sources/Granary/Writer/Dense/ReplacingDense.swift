@@ -167,8 +167,8 @@ extension WriterCore {
         guard let made else { return DenseRevision() }
         do throws(GranaryError) {
             let file = try DenseFile(
-                try Container.open(fileSystem: directory.fileSystem, directory: directory.path, record: made),
-                schema: dense)
+                made, directory: directory.path, fileSystem: directory.fileSystem, schema: dense,
+                reading: DenseReading())
             return DenseRevision(
                 vectors: try DenseVectors(rows.shared + [file], documents: documents), made: made)
         } catch {

@@ -67,10 +67,10 @@ struct DenseVectors: Sendable {
     /// Checks what checksums cannot: that no two documents share a row, and that every value is finite.
     ///
     /// - Throws: `corrupt`, `cancelled`.
-    func verifyContents(_ progress: BuildProgress) throws(GranaryError) {
+    func verifyContents(_ cancellation: Cancellation?) throws(GranaryError) {
         var taken = [Bool](repeating: false, count: rowCount)
         for ordinal in 0..<UInt32(documents) {
-            if ordinal % 4096 == 0 { try progress.cancellation?.check() }
+            if ordinal % 4096 == 0 { try cancellation?.check() }
             guard let place = try place(ordinal) else { continue }
             let (file, row) = locate(place)
             guard !taken[place] else {

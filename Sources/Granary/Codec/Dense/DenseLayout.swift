@@ -1,7 +1,7 @@
 /// Where the rows of a `.dense` file lie in its section of vectors (`Formats/dense.md`).
 ///
-/// Rows have one stride, and none lies across a border of 4096 bytes unless it is larger than that: a row is one
-/// page to read and one checksum to compare.
+/// Rows have one stride, and none lies across a border of 4096 bytes unless it is larger than that: a row is
+/// one page to read and one checksum to compare.
 struct DenseLayout: Sendable, Equatable {
     /// Bytes of the values of a row.
     let valueBytes: Int

@@ -28,7 +28,9 @@ struct DenseRowCodec: Sendable {
         let scale = try encode(values, into: &row)
         row.append(contentsOf: [UInt8](repeating: 0, count: layout.stride - row.count))
         if let offset = layout.scaleOffset {
-            for byte in 0..<4 { row[offset + byte] = UInt8(truncatingIfNeeded: scale.bitPattern >> (8 * byte)) }
+            for byte in 0..<4 {
+                row[offset + byte] = UInt8(truncatingIfNeeded: scale.bitPattern >> (8 * byte))
+            }
         }
         return row
     }
@@ -52,7 +54,8 @@ struct DenseRowCodec: Sendable {
         if let position = vector.firstIndex(where: { !$0.isFinite }) {
             throw GranaryError(
                 .invalidArgument,
-                "expected finite values in a dense vector, found \(vector[position]) at dimension \(position)")
+                "expected finite values in a dense vector, found \(vector[position]) at dimension \(position)"
+            )
         }
         guard schema.metric == .cosine else { return vector }
         let norm = vector.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()

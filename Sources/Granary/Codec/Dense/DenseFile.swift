@@ -15,8 +15,8 @@ final class DenseFile: Sendable {
     /// A bit for each page that has been verified.
     private let verified: Mutex<[UInt64]>
 
-    /// - Throws: `corrupt` when a section is missing or has not the length that the facts ask for, or when the
-    ///   facts are not those of the schema.
+    /// - Throws: `corrupt` when a section is missing or has not the length that the facts ask for, or when
+    ///   the facts are not those of the schema.
     init(
         _ record: FileRecord, directory: String, fileSystem: any FileSystem, schema: DenseSchema,
         reading: DenseReading
@@ -166,7 +166,8 @@ final class DenseFile: Sendable {
             for number in pages[slot] {
                 let start = (number - pages[slot].lowerBound) * page
                 try container.verify(
-                    vectors, block: number, bytes: bytes.extracting(start..<min(bytes.byteCount, start + page))
+                    vectors, block: number,
+                    bytes: bytes.extracting(start..<min(bytes.byteCount, start + page))
                 )
             }
             let start = codec.layout.offset(row) - pages[slot].lowerBound * page
