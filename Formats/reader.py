@@ -16,6 +16,7 @@ import re
 import struct
 import sys
 
+from reader_dense import Dense, read_dense_schema
 from reader_fields import check_fields, read_fields
 from reader_support import crc32c, expand_lz4, expand_zstd, f32, line, search
 
@@ -82,8 +83,9 @@ class Manifest:
         self.next_sequence, self.next_ordinal = c.next("Q"), c.next("Q")
         self.version = c.take(c.next("I")).decode()
         schema = c.take(c.next("I"))
-        self.weights, self.compression, *rest = schema[:6]
-        expect(rest == [0] * 4 and self.weights in (1, 2, 3) and self.compression in (0, 1, 2), "the schema")
+        self.weights, self.compression = schema[:2]
+        expect(self.weights in (1, 2, 3) and self.compression in (0, 1, 2), "the schema")
+        self.dense = read_dense_schema(schema[2:6], expect)
         self.fields = read_fields(Cursor(schema[6:], "the schema"), expect)
         self.files = [(c.take(16), c.next("Q"), c.next("Q"), c.take(16)) for _ in range(c.next("I"))]
         self.segments = []
@@ -188,6 +190,8 @@ class Segment:
         if dead_file != NONE:
             words = Container(directory, manifest.files[dead_file]).array(48, "Q", (d + 63) // 64)
             self.dead = {64 * i + bit for i, word in enumerate(words) for bit in range(64) if word >> bit & 1}
+        dense = [Container(directory, manifest.files[place]) for place in places[2:]]
+        self.dense = Dense(dense, d, manifest.dense, expect) if dense else None
         expect(len(self.dead) == dead and all(o < d for o in self.dead), "the number of dead documents")
 
     def row(self, data, starts, number):

@@ -120,6 +120,9 @@ def line(segment, ordinal):
         pairs = sorted((segment.name(local), weight) for local, weight in segment.vector(ordinal))
     vector = ", ".join(f"{quoted(str(name))}: {number(weight)}" for name, weight in pairs)
     out = f'{{"id": {key if isinstance(key, int) else quoted(key)}, "vector": {{{vector}}}'
+    dense = segment.dense.vector(ordinal) if segment.dense else None
+    if dense is not None:
+        out += f', "dense": [{", ".join(number(value) for value in dense)}]'
     return out + (f', "payload": {json_value(payload)}' if payload is not None else "") + "}"
 
 
