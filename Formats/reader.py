@@ -83,9 +83,8 @@ class Manifest:
         self.next_sequence, self.next_ordinal = c.next("Q"), c.next("Q")
         self.version = c.take(c.next("I")).decode()
         schema = c.take(c.next("I"))
-        self.weights, self.compression = schema[:2]
+        self.weights, self.compression, self.dense = *schema[:2], read_dense_schema(schema[2:6], expect)
         expect(self.weights in (1, 2, 3) and self.compression in (0, 1, 2), "the schema")
-        self.dense = read_dense_schema(schema[2:6], expect)
         self.fields = read_fields(Cursor(schema[6:], "the schema"), expect)
         self.files = [(c.take(16), c.next("Q"), c.next("Q"), c.take(16)) for _ in range(c.next("I"))]
         self.segments = []

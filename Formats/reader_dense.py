@@ -39,7 +39,8 @@ class Dense:
             own = [data[self.offset(row):self.offset(row) + self.stride] for row in range(count)]
             self.rows += own
             for row in own:
-                expect(math.sqrt(sum(v * v for v in self.values(row))) <= norm * (1 + 1e-6), f"{file.name}: a longer row")
+                length = math.sqrt(sum(v * v for v in self.values(row)))
+                expect(length <= norm * (1 + 1e-6), f"{file.name}: a longer row")
             places = list(file.array(66, "I", owners)) if owners else None
         if places is None:
             expect(len(files) == 1 and len(self.rows) == documents, "row numbers that are not ordinals")
