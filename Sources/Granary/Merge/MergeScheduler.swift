@@ -250,12 +250,16 @@ final class MergeScheduler: Sendable {
     func waitUntilIdle(_ cancellation: Cancellation? = nil) throws(GranaryError) {
         while !isWithin() {
             try cancellation?.check()
-            if !startDue() { mergeAtRest(seconds: 0) }
-            let (signal, poison) = state.withLock { state -> (DispatchSemaphore?, GranaryError?) in
-                state.isIdle || state.isPaused ? (nil, state.poison) : (newSignal(&state), nil)
+            let hasMerges = startDue() || mergeAtRest(seconds: 0)
+            let (signal, isOver, poison) = state.withLock {
+                state -> (DispatchSemaphore?, Bool, GranaryError?) in
+                if state.isPaused || state.isIdle && !hasMerges { return (nil, true, state.poison) }
+                // One that has ended since may have made room for another.
+                return state.isIdle ? (nil, false, state.poison) : (newSignal(&state), false, nil)
             }
             if let poison { throw poison }
-            guard let signal else { return }
+            if isOver { return }
+            guard let signal else { continue }
             // A cancellation wakes nobody.
             _ = signal.wait(timeout: .now() + .milliseconds(cancellation == nil ? 60_000 : 100))
         }
