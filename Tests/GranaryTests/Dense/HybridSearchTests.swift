@@ -196,6 +196,11 @@ import Testing
         }
         let sound = queries[0].1
         #expect(code(sound) == nil)
+        for fusion in [Fusion.dense, .linear(sparse: 1, dense: 1)] {
+            let all = try snapshot.search(
+                Query(sparse: queries[0].0, dense: sound, k: .max, fusion: fusion))
+            #expect(all.count > 10)
+        }
         #expect(code([1, 2, 3]) == .invalidArgument)
         #expect(code([Float](repeating: 0, count: 24)) == .invalidArgument)
         #expect(code([Float](repeating: .nan, count: 24)) == .invalidArgument)

@@ -24,7 +24,8 @@ struct HybridSearch {
     /// The sparse search that finds the candidates.
     var candidateQuery: Query {
         var sparse = query
-        sparse.k = max(query.k, query.candidates ?? max(10 * query.k, 100))
+        let (tenfold, isTooMuch) = query.k.multipliedReportingOverflow(by: 10)
+        sparse.k = max(query.k, query.candidates ?? (isTooMuch ? .max : max(tenfold, 100)))
         return sparse
     }
 
@@ -42,7 +43,8 @@ struct HybridSearch {
         for entry in found { places.append(try scorer.place(entry)) }
         var scores = [Float?](repeating: nil, count: found.count)
         let stop = EarlyStop(query, metric, scorer, canStop: places.allSatisfy { $0 != nil })
-        var (done, end) = (0, stop == nil ? found.count : min(found.count, max(2 * query.k, 32)))
+        let first = max(2 * min(query.k, found.count), 32)
+        var (done, end) = (0, stop == nil ? found.count : min(found.count, first))
         while done < found.count {
             let wave = (done..<end).compactMap { position in places[position].map { ($0, position) } }
             try scorer.score(wave, into: &scores)
