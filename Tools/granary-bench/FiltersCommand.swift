@@ -10,10 +10,10 @@ struct FiltersCommand: ParsableCommand {
         abstract: "Measures searches under filters that let different shares of the documents through.",
         discussion: """
             Each document gets a payload with a number of 0..<1000: at random, or, with --correlated, one \
-            that follows from its strongest component, so that documents alike have it alike. A row for each \
-            share has recall@k against the exact search under the same filter, the latency of one query in one \
-            thread (median and mean of the best of several passes), the rows scored, the fewest hits of a \
-            query, and the microseconds that a new filter costs before the first search.
+            that follows from its strongest component, so that documents alike have it alike. A row for \
+            each share has recall@k against the exact search under the same filter, the latency of one \
+            query in one thread (median and mean of the best of several passes), the rows scored, the \
+            fewest hits of a query, and the microseconds that a new filter costs before the first search.
 
             EXAMPLE
               granary-bench filters --base base.csr --queries queries.csr --index passages.index

@@ -17,7 +17,8 @@ import Testing
     }
 
     /// The index with other bytes in some sections.
-    private static func image(_ change: @escaping (String, Int, [UInt8]) -> [UInt8]?) throws -> TestFileSystem {
+    private static func image(_ change: @escaping (String, Int, [UInt8]) -> [UInt8]?) throws -> TestFileSystem
+    {
         try IndexImage.rewrite(
             try files.get(), directory: TestIndex.path,
             section: { _, section, bytes in
