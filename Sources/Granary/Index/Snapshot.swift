@@ -97,7 +97,7 @@ public final class Snapshot: Sendable {
         try search(query, plan: FilterPlan(), statistics: &statistics)
     }
 
-    /// As `search(_:statistics:)`, under another plan than the measured one.
+    /// As `search(_:statistics:)`, under another plan than the default.
     package func search(
         _ query: Query, plan: FilterPlan, statistics: inout SearchStatistics
     ) throws(GranaryError) -> [Hit] {

@@ -1,12 +1,13 @@
 /// When so few documents of a segment match a filter that all of their rows are read, which is exact, rather
-/// than the best looked for by blocks. Another plan than the measured one is for tests and measurements.
+/// than the best looked for by blocks. Another plan than the default is for tests and measurements.
 package struct FilterPlan: Sendable {
-    /// Up to so many documents are read one and all.
+    /// Up to so many documents are read one and all. An estimate: to be set by `granary-bench filters
+    /// --mode`.
     package var directRows = 4096
-    /// Up to this share of the segment's documents are, however many they are.
+    /// Up to this share of the segment's documents are, however many they are. An estimate, too.
     package var directShare = 0.05
 
-    /// The measured plan.
+    /// The default plan.
     package init() {}
 
     /// Whether to read all rows that match.
