@@ -57,9 +57,9 @@ import Testing
             if call.kind.isChange { gate.pass() }
             return nil
         }
-        // So that a failure is no hang.
+        // So that a failure is no hang. Beside all other tests the pool is busy for minutes.
         let watchdog = DispatchWorkItem { gate.force() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + 300, execute: watchdog)
+        DispatchQueue.global().asyncAfter(deadline: .now() + 3600, execute: watchdog)
         let query = Query(sparse: try SparseVector(components: [1], weights: [1]))
         let callers = 40
         try await withThrowingTaskGroup(of: Void.self) { group in
