@@ -45,22 +45,6 @@ struct DenseQueryOptions: ParsableArguments {
         return try VectorFile.open(DocumentSource.resolved(file), format: format)
     }
 
-    /// Refuses a file that is none for the index.
-    func check(_ vectors: VectorFile?, for schema: Schema) throws(GranaryError) {
-        guard let vectors, vectors.rowCount > 0 else { return }
-        guard let dense = schema.dense else {
-            throw GranaryError(
-                .invalidArgument, "expected no --dense-queries: the index was built without dense vectors")
-        }
-        guard dense.dimensions == vectors.dimensions else {
-            throw GranaryError(
-                .malformedInput,
-                "expected dense queries of \(dense.dimensions) dimensions, as in the index, found "
-                    + "\(vectors.dimensions)",
-                path: vectors.path)
-        }
-    }
-
     /// The query of a line or row.
     func query(_ document: Document, k: Int, accuracy: Query.Accuracy) -> Query {
         var query = Query(sparse: document.sparse, k: k, accuracy: accuracy)

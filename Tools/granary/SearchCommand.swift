@@ -84,7 +84,7 @@ struct SearchCommand: ParsableCommand {
             let interrupts = Interrupts(cancellation)
             let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
             let snapshot = try Index.open(at: index.path).snapshot()
-            try dense.check(source.vectors, for: snapshot.schema)
+            try source.vectors?.check(for: snapshot.schema, option: "--dense-queries")
             let filter = try filters.resolved(snapshot.schema)
             let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
             let run = try runFile.map { try OutputFile($0) }

@@ -71,7 +71,7 @@ extension Snapshot {
             var list: [(sequence: UInt64, score: Float)] = []
             for hit in hits {
                 let place = try locate(hit.id)
-                let sequence = segments[place.segment].sequence(place.ordinal)
+                let sequence = place.segment.sequence(place.ordinal)
                 ids[sequence] = hit.id
                 list.append((sequence, hit.score))
             }
@@ -109,15 +109,11 @@ extension Snapshot {
 
     // MARK: Stored vectors
 
-    private typealias Place = (segment: Int, ordinal: UInt32)
+    private typealias Place = (segment: SegmentReader, ordinal: UInt32)
 
     /// - Throws: `notFound`, `invalidArgument` for an id that cannot be one.
     private func locate(_ id: DocumentKey) throws(GranaryError) -> Place {
-        let key = try id.encoded()
-        let hash = KeyHash(key)
-        for (number, segment) in segments.enumerated() {
-            if let ordinal = segment.ordinal(of: key, hash: hash) { return (number, ordinal) }
-        }
+        if let place = try find(id) { return place }
         throw GranaryError(.notFound, "expected a document with the id \(id), found none")
     }
 
@@ -131,18 +127,8 @@ extension Snapshot {
     private func rows(_ places: [Place]) throws(GranaryError) -> [Feedback.Row] {
         var rows: [Feedback.Row] = []
         for place in places {
-            let segment = segments[place.segment]
-            let entries = try segment.entries(place.ordinal)
-            if entries.components.isEmpty { continue }
-            var components: [UInt32] = []
-            components.reserveCapacity(entries.components.count)
-            for local in entries.components {
-                guard let component = segment.names.component(local) else {
-                    throw segment.malformed(.components, at: Int(local))
-                }
-                components.append(component)
-            }
-            rows.append((components, entries.weights))
+            let row = try place.segment.vector(place.ordinal)
+            if !row.components.isEmpty { rows.append(row) }
         }
         return rows
     }
@@ -151,7 +137,7 @@ extension Snapshot {
     private func vectors(_ places: [Place]) throws(GranaryError) -> [[Float]] {
         var vectors: [[Float]] = []
         for place in places {
-            if let vector = try segments[place.segment].dense?.vector(place.ordinal) {
+            if let vector = try place.segment.dense?.vector(place.ordinal) {
                 vectors.append(vector)
             }
         }

@@ -275,7 +275,8 @@ public final class Snapshot: Sendable {
             payload: try segment.payloads?.payload(ordinal))
     }
 
-    private func find(_ id: DocumentKey) throws(GranaryError) -> (SegmentReader, UInt32)? {
+    /// The live document of an id; nil when there is none.
+    func find(_ id: DocumentKey) throws(GranaryError) -> (SegmentReader, UInt32)? {
         let key = try id.encoded()
         let hash = KeyHash(key)
         for segment in segments {

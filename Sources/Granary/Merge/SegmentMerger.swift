@@ -32,7 +32,7 @@ enum SegmentMerger {
             if done % 1024 == 0 { try context.progress.report(.reading, UInt64(done), UInt64(total)) }
             done += 1
             let input = inputs[number]
-            let (components, weights) = try vector(input, ordinal)
+            let (components, weights) = try input.vector(ordinal)
             guard let key = input.keys.bytes(of: ordinal) else {
                 throw input.malformed(.keys, at: Int(ordinal))
             }
@@ -58,7 +58,7 @@ enum SegmentMerger {
                 // The inputs are mapped: a copy would take more room on disk than the output.
                 var order = LiveOrder(inputs)
                 while let (number, ordinal, _) = order.next() {
-                    let (components, weights) = try vector(inputs[number], ordinal)
+                    let (components, weights) = try inputs[number].vector(ordinal)
                     try body(components, weights)
                 }
             }, denseRows: rows)
@@ -88,21 +88,5 @@ enum SegmentMerger {
                 try progress.report(.verifying, done, total)
             }
         }
-    }
-
-    /// The entries of a row by component of the index.
-    private static func vector(
-        _ input: SegmentReader, _ ordinal: UInt32
-    ) throws(GranaryError) -> ([UInt32], [Float]) {
-        let entries = try input.entries(ordinal)
-        var components: [UInt32] = []
-        components.reserveCapacity(entries.components.count)
-        for local in entries.components {
-            guard let component = input.names.component(local) else {
-                throw input.malformed(.components, at: Int(local))
-            }
-            components.append(component)
-        }
-        return (components, entries.weights)
     }
 }

@@ -229,6 +229,20 @@ struct SegmentReader: Sendable {
         return entries
     }
 
+    /// The entries of a document's row by component of the index, in the order of the segment.
+    func vector(
+        _ ordinal: UInt32
+    ) throws(GranaryError) -> (components: [UInt32], weights: [Float]) {
+        let entries = try entries(ordinal)
+        var components: [UInt32] = []
+        components.reserveCapacity(entries.components.count)
+        for local in entries.components {
+            guard let component = names.component(local) else { throw malformed(.components, at: Int(local)) }
+            components.append(component)
+        }
+        return (components, entries.weights)
+    }
+
     /// The error of bytes that no writer makes.
     func malformed(_ section: SectionID, at position: Int) -> GranaryError {
         GranaryError(

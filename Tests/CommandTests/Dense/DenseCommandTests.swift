@@ -81,9 +81,7 @@ import Testing
                 == Data(contentsOf: URL(fileURLWithPath: dense)))
     }
 
-    @Test(
-        "A search verifies what the sparse half finds by the dense half",
-        .disabled("search has no dense half yet"), arguments: ["lines", "file"])
+    @Test("A search verifies what the sparse half finds by the dense half", arguments: ["lines", "file"])
     func searches(source: String) throws {
         var random = SeededGenerator(seed: 79)
         let files = try Workspace()

@@ -34,6 +34,25 @@ struct VectorFileOptions: ParsableArguments {
     }
 }
 
+extension VectorFile {
+    /// Refuses a file that is none for an index.
+    ///
+    /// - Parameter option: that named the file.
+    func check(for schema: Schema, option: String) throws(GranaryError) {
+        if rowCount == 0 { return }
+        guard let dense = schema.dense else {
+            throw GranaryError(
+                .invalidArgument, "expected no \(option): the index was built without dense vectors")
+        }
+        guard dense.dimensions == dimensions else {
+            throw GranaryError(
+                .malformedInput,
+                "expected dense vectors of \(dense.dimensions) dimensions, as in the index, found "
+                    + "\(dimensions)", path: path)
+        }
+    }
+}
+
 /// How an index keeps dense vectors.
 struct DenseSchemaOptions: ParsableArguments {
     @Option(

@@ -30,7 +30,7 @@ struct IndexAddition {
     /// Adds. On any error what is not committed is given up; what is stays.
     func run(_ intake: DocumentIntake) throws(GranaryError) -> Receipt {
         let index = try openIndex()
-        try Self.check(intake.source.vectors, for: index.schema)
+        try intake.source.vectors?.check(for: index.schema, option: "--dense")
         let writer = try intake.open { () throws(GranaryError) in try index.writer(options) }
         defer { writer.close() }
         var receipt = Receipt(statistics: writer.statistics)
@@ -54,21 +54,6 @@ struct IndexAddition {
         if options.merging.isAutomatic { try waitForMerges(writer, intake.cancellation, &receipt) }
         receipt.statistics = writer.statistics
         return receipt
-    }
-
-    /// Refuses a file of dense vectors that is none for the index before anything is written.
-    private static func check(_ vectors: VectorFile?, for schema: Schema) throws(GranaryError) {
-        guard let vectors, vectors.rowCount > 0 else { return }
-        guard let dense = schema.dense else {
-            throw GranaryError(
-                .invalidArgument, "expected no --dense: the index was built without dense vectors")
-        }
-        guard dense.dimensions == vectors.dimensions else {
-            throw GranaryError(
-                .malformedInput,
-                "expected dense vectors of \(dense.dimensions) dimensions, as in the index, found "
-                    + "\(vectors.dimensions)", path: vectors.path)
-        }
     }
 
     private func openIndex() throws(GranaryError) -> Index {
