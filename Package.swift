@@ -50,7 +50,8 @@ let package = Package(
                 "CommandSupport", "Granary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tools/granary-bench", exclude: ["RESULTS.md", "beside-peers", "check-exact"],
+            path: "Tools/granary-bench",
+            exclude: ["RESULTS.md", "beside-peers", "check-exact", "dense-peers"],
             swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",

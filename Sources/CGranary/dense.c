@@ -56,6 +56,9 @@ int granary_dense_best_level(void) {
 #endif
 }
 
+// What is asked for ahead: measured with rows of 768 to 3072 bytes from all over 4 GB. More is slower.
+enum { TOUCHED_BYTES = 256, ROWS_AHEAD = 8 };
+
 INLINE const dense_kernels *kernels(int level) {
 #if defined(__x86_64__)
     if (level > 1) return &granary_dense_avx512;
@@ -93,6 +96,35 @@ float granary_dense_squared_norm_i8(const void *row, uint32_t n, int level) {
 
 float granary_dense_l2_i8(const void *row, const float *query, uint32_t n, float scale, int level) {
     return kernels(level)->sum[L2][I8](row, query, n, scale);
+}
+
+/// Asks for the first lines of a row; the processor goes on by itself.
+INLINE void touch_row(const uint8_t *row, uint32_t bytes) {
+    for (uint32_t at = 0; at < bytes && at < TOUCHED_BYTES; at += 64) __builtin_prefetch(row + at);
+}
+
+static float stored_scale(const uint8_t *row, uint32_t offset) {
+    uint32_t bits;
+    memcpy(&bits, row + offset, 4);
+    float scale = float_of(bits);
+    return bits < 0x7f800000u ? scale : scale == 0 ? 0 : float_of(0x7fc00000u);
+}
+
+void granary_dense_scores(const void *base, const uint64_t *offsets, size_t count, const float *query,
+                          uint32_t dimensions, int element, int is_distance, uint32_t scale_offset, int level,
+                          float *scores) {
+    const uint8_t *rows = base;
+    dense_element e = (dense_element)element;
+    dense_function sum = kernels(level)->sum[is_distance ? L2 : DOT][e];
+    uint32_t bytes = e == I8 ? scale_offset + 4 : dimensions * element_bytes(e);
+    for (size_t i = 0; i < count && i < ROWS_AHEAD; i++) touch_row(rows + offsets[i], bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (count - i > ROWS_AHEAD) touch_row(rows + offsets[i + ROWS_AHEAD], bytes);
+        const uint8_t *row = rows + offsets[i];
+        float scale = e == I8 ? stored_scale(row, scale_offset) : 1;
+        float score = sum(row, query, dimensions, scale);
+        scores[i] = is_distance ? -__builtin_sqrtf(score) : e == I8 ? score * scale : score;
+    }
 }
 
 /// The largest magnitude, as bits: NaNs are above infinity.

@@ -11,7 +11,13 @@
 
 enum { LANES = 64 };
 
-typedef enum { F32, F16, BF16, I8, ELEMENTS } dense_element;
+typedef enum {
+    F32 = GRANARY_DENSE_F32,
+    F16 = GRANARY_DENSE_F16,
+    BF16 = GRANARY_DENSE_BF16,
+    I8 = GRANARY_DENSE_I8,
+    ELEMENTS
+} dense_element;
 typedef enum { DOT, NORM, L2, OPERATIONS } dense_operation;
 
 /// One sum over a row. `query` is not looked at for a norm, `scale` only for the L2 of int8.

@@ -194,8 +194,9 @@ int granary_ring_step(granary_ring *ring, int descriptor, granary_read *reads, s
         prepare(ring, descriptor, &reads[*next], *next);
         (*next)++;
     }
-    // While there is more to hand over, a part of the queue is refilled at a time; then the rest is awaited.
-    unsigned awaited = *next < count ? (ring->depth + 7) / 8 : ring->in_flight;
+    // A part of the queue at a time, so that it is refilled, and what is done can be used.
+    unsigned awaited = (ring->depth + 7) / 8;
+    if (awaited > ring->in_flight) awaited = ring->in_flight;
     int submitted = enter(ring, ring->unsubmitted, awaited);
     int is_passing = submitted == -EINTR || submitted == -EAGAIN || submitted == -EBUSY;
     if (submitted >= 0) {

@@ -9,7 +9,7 @@ struct GranaryBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary-bench",
         abstract: "Measures Granary, in figures that compare with those of other engines.",
-        subcommands: [SearchBench.self, FiltersCommand.self, UpdatesCommand.self],
+        subcommands: [SearchBench.self, DenseCommand.self, FiltersCommand.self, UpdatesCommand.self],
         defaultSubcommand: SearchBench.self)
 }
 

@@ -20,8 +20,9 @@ struct GranaryTool: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            BuildCommand.self, AddCommand.self, DeleteCommand.self, SearchCommand.self, EvalCommand.self,
-            StatsCommand.self, VerifyCommand.self, MergeCommand.self, AttachCommand.self, DetachCommand.self,
+            BuildCommand.self, AddCommand.self, DeleteCommand.self, ReplaceDenseCommand.self,
+            SearchCommand.self, EvalCommand.self, StatsCommand.self, VerifyCommand.self, MergeCommand.self,
+            AttachCommand.self, DetachCommand.self,
             BackupCommand.self, RepairCommand.self, ExportCommand.self,
         ])
 

@@ -43,6 +43,7 @@ struct SearchCommand: ParsableCommand {
     )
     var ids: String?
     @OptionGroup var dense: DenseQueryOptions
+    @OptionGroup var reading: DenseReadingOptions
     @Option(name: .short, help: "Hits for each query.")
     var k = 10
     @Option(help: "The expected share of the true best k that is found, above 0 and up to 1. (default: 0.95)")
@@ -83,7 +84,7 @@ struct SearchCommand: ParsableCommand {
             let cancellation = Cancellation()
             let interrupts = Interrupts(cancellation)
             let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
-            let snapshot = try Index.open(at: index.path).snapshot()
+            let snapshot = try Index.open(at: index.path, reading: reading.reading).snapshot()
             try source.vectors?.check(for: snapshot.schema, option: "--dense-queries")
             let filter = try filters.resolved(snapshot.schema)
             let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil

@@ -3,6 +3,8 @@ public import Granary
 
 extension SparseVector.Duplicates: ExpressibleByArgument {}
 
+extension ReadMethod: ExpressibleByArgument {}
+
 extension WeightType: ExpressibleByArgument {
     /// The type of a name: `float16`, `float32`, `uint8`.
     public init?(argument: String) {

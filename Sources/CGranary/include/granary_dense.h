@@ -48,6 +48,16 @@ float granary_dense_l2_f16(const void *row, const float *query, uint32_t dimensi
 float granary_dense_l2_bf16(const void *row, const float *query, uint32_t dimensions, int level);
 float granary_dense_l2_i8(const void *row, const float *query, uint32_t dimensions, float scale, int level);
 
+/// Elements, as `granary_dense_scores` takes them.
+enum { GRANARY_DENSE_F32, GRANARY_DENSE_F16, GRANARY_DENSE_BF16, GRANARY_DENSE_I8 };
+
+/// Scores of rows anywhere in memory, asked for ahead of their turn: the dot product, or with `is_distance`
+/// the negative Euclidean distance. Row i begins at base + offsets[i]; for i8 its scale, a little-endian
+/// float32, follows after `scale_offset` bytes, and one that is negative or not finite makes a NaN.
+void granary_dense_scores(const void *base, const uint64_t *offsets, size_t count, const float *query,
+                          uint32_t dimensions, int element, int is_distance, uint32_t scale_offset, int level,
+                          float *scores);
+
 /// Writes a row of some values: f16 and bf16 rounded to nearest, ties to even; i8 with the scale
 /// largest |value| / 127 (0 if all are 0; the next smaller float where 127 × scale is infinite), each value /
 /// scale rounded to nearest, ties to even, within ±127. Returns the position of the first value that does not

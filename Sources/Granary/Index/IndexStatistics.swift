@@ -48,6 +48,24 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
         public var sections: [SectionSize]
     }
 
+    /// The dense half.
+    public struct Dense: Sendable, Codable, Equatable {
+        /// Values of a vector.
+        public var dimensions: Int
+        /// How values are stored.
+        public var element: String
+        /// What makes vectors alike.
+        public var metric: String
+        /// Vectors in all files, those of deleted and replaced documents among them.
+        public var rows: Int
+        /// How those are read that are not in memory.
+        public var readMethod: String
+        /// Pages that this snapshot's searches asked about and found in memory.
+        public var pagesFound: Int
+        /// Pages that they had to read.
+        public var pagesRead: Int
+    }
+
     /// The generation of the manifest.
     public var generation: UInt64
     /// The sequence number of the next operation.
@@ -62,6 +80,8 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
     public var userDataBytes: Int
     /// How weights are stored.
     public var weights: String
+    /// The dense half; nil for a schema without one.
+    public var dense: Dense?
     /// Whether components have tokens.
     public var hasVocabulary: Bool
     /// Bytes of all files of the generation, the manifest left out.
@@ -87,12 +107,22 @@ extension Snapshot {
         return IndexStatistics(
             generation: generation, nextSequence: sequence, documents: documentCount, deadDocuments: dead,
             deletedShare: Double(dead) / Double(max(1, dead + documentCount)),
-            userDataBytes: userData.count, weights: "\(schema.weights)",
+            userDataBytes: userData.count, weights: "\(schema.weights)", dense: schema.dense.map(describe),
             hasVocabulary: segments.contains { $0.names.hasTokens },
             bytesOnDisk: bytesOnDisk,
             mappedBytes: segments.flatMap(\.files).reduce(0) { $0 + $1.mapping.count },
             residentBytes: sections.reduce(0) { $0 + $1.residentBytes }, segmentCount: described.count,
             sections: totals(sections), segments: described)
+    }
+
+    private func describe(_ dense: DenseSchema) -> IndexStatistics.Dense {
+        let files = segments.flatMap { $0.dense?.files ?? [] }
+        return IndexStatistics.Dense(
+            dimensions: dense.dimensions, element: "\(dense.element)", metric: "\(dense.metric)",
+            rows: files.reduce(0) { $0 + $1.rowCount },
+            readMethod: "\(files.first?.method ?? ReadMethod.best())",
+            pagesFound: files.reduce(0) { $0 + ($1.counts?.pagesFound ?? 0) },
+            pagesRead: files.reduce(0) { $0 + ($1.counts?.pagesRead ?? 0) })
     }
 
     private func totals(_ sections: [IndexStatistics.SectionSize]) -> [IndexStatistics.SectionTotal] {

@@ -8,6 +8,7 @@ extension Snapshot {
     ) throws(GranaryError) -> [Hit] {
         let search = try HybridSearch(query, vector, segments: segments, schema: schema)
         let best: [FusedCandidate]
+        var start = ContinuousClock.now
         if query.sparse.count == 0 {
             best = try search.scan(&statistics) { (body) throws(GranaryError) in
                 try forEachMatch(filter, body)
@@ -15,8 +16,10 @@ extension Snapshot {
         } else {
             let found = try searchSparse(
                 search.candidateQuery, filter, plan, &statistics, willSettle: search.prefetch)
+            start = .now
             best = try search.rank(found, &statistics)
         }
+        statistics.verification += .now - start
         var hits: [Hit] = []
         for candidate in best {
             let entry = candidate.entry

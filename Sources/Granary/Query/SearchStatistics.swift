@@ -12,6 +12,9 @@ public struct SearchStatistics: Sendable, Equatable {
     public var exactRows = 0
     /// Dense vectors scored.
     public var denseRows = 0
+    /// From the last candidate of the sparse half to the fused hits: reading and scoring dense vectors. What
+    /// is read while the sparse half runs does not count.
+    public var verification = Duration.zero
 
     /// All zero.
     public init() {}

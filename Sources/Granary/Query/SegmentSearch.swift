@@ -181,9 +181,10 @@ struct SegmentSearch: ~Escapable {
         var light = LightTop(k: k, floor: top.threshold * (rows.isLinear ? 1 : 8 / 9))
         try visitBlocks(settings, &light, &scratch, &statistics)
         if let willSettle {
-            let least = leastLight(light.threshold)
+            // Those that are most likely among the best k: reading in vain takes longer than what is gained.
+            let least = light.threshold
             willSettle(
-                Int(number), scratch.finalists.compactMap { $0.score >= least ? $0.ordinal : nil })
+                Int(number), scratch.finalists.compactMap { $0.score > least ? $0.ordinal : nil })
         }
         try settle(k, light.threshold, into: &top, &scratch, &statistics)
         return plan.isExhaustive

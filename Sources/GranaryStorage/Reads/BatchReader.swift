@@ -18,6 +18,10 @@ package final class BatchReader: Sendable {
     private let system: SystemReads?
     private let budget: ResidencyBudget?
     private let counted = Mutex(ReadCounts())
+    /// Ranges that were in memory since one was not.
+    private let trusted = Atomic(0)
+    /// Samples so far, so that each begins elsewhere.
+    private let sampled = Atomic(0)
     /// How pieces are read.
     package let method: ReadMethod
     /// The smallest budget, in bytes: one window.
@@ -68,53 +72,101 @@ package final class BatchReader: Sendable {
     /// Gives back all pages that are counted against the budget and not in use.
     package func releaseMemory() { budget?.clear() }
 
-    /// Brings the pages of ranges into memory and lends the mapping. While `body` runs they are not given
-    /// back for the sake of the budget.
+    /// Brings the pages of ranges into memory and lends the mapping, a piece at a time: what has been read is
+    /// used while the rest is on its way.
     ///
-    /// - Parameter isCancelled: asked between waves of reads.
+    /// - Parameters:
+    ///   - isCancelled: asked between waves of reads.
+    ///   - piece: gets the numbers of the next ranges, whose pages are in memory; all of them in the end.
+    ///     They are not given back for the sake of the budget before the call returns.
     /// - Throws: `invalidArgument` for ranges out of order, `truncated` for ranges or a file that end early,
-    ///   `io`, `cancelled`, `tooLarge` for a batch that the budget has no room for (read it into slots).
-    package func withResident<Result>(
+    ///   `io`, `cancelled`, `tooLarge` for a batch that the budget has no room for (read it into slots). Only
+    ///   the last of these is sure to come before the first piece.
+    package func withResident(
         _ ranges: [Range<Int>], isCancelled: () -> Bool = { false },
-        _ body: (RawSpan) throws(GranaryError) -> Result
-    ) throws(GranaryError) -> Result {
+        _ piece: (RawSpan, Range<Int>) throws(GranaryError) -> Void
+    ) throws(GranaryError) {
         try check(ranges, isCancelled)
+        let mapping = mapping
         guard let system else {
             for range in ranges {
                 _ = try file.read(at: UInt64(range.lowerBound), count: range.count)
                 try checkCancellation(isCancelled)
             }
-            let mapping = mapping
-            let bytes = mapping.bytes
-            return try body(bytes)
+            return try piece(mapping.bytes, 0..<ranges.count)
         }
         try system.admit(ranges)
         var windows = system.geometry.windows(covering: ranges)
         try system.findResident(&windows, isWhole: budget != nil)
         try budget?.admit(windows)
         defer { budget?.release(windows) }
-        let missing = try bringIn(windows, system, isCancelled)
+        var given = 0
+        let missing = try bringIn(windows, system, isCancelled) { (end) throws(GranaryError) in
+            var ready = given
+            while ready < ranges.count, ranges[ready].upperBound <= end { ready += 1 }
+            if ready == given { return }
+            try piece(mapping.bytes, given..<ready)
+            given = ready
+        }
         counted.withLock { counts in
             counts.pagesFound += windows.reduce(0) { $0 + $1.wanted.nonzeroBitCount } - missing
             counts.pagesRead += missing
         }
-        system.memo.remember(windows, system.geometry)
-        let mapping = mapping
-        let bytes = mapping.bytes
-        return try body(bytes)
+        note(ranges.count, missing: missing)
+        if given < ranges.count { try piece(mapping.bytes, given..<ranges.count) }
     }
 
     /// Begins to read what is missing of ranges, and waits for nothing. What is wrong is found when they are
-    /// read.
-    package func prefetch(_ ranges: [Range<Int>]) {
-        guard let system, budget == nil else { return }
+    /// read. The mapped method reads when it needs to, and not before.
+    ///
+    /// - Parameter range: a range by its number; in any order.
+    package func prefetch(_ count: Int, _ range: (Int) -> Range<Int>) {
+        guard let system, budget == nil, method != .mapped else { return }
         do throws(GranaryError) {
+            if try seemsResident(count, range) { return }
+            let ranges = (0..<count).map(range).sorted { $0.lowerBound < $1.lowerBound }
             try check(ranges, { false })
             var windows = system.geometry.windows(covering: ranges)
             try system.findResident(&windows, isWhole: false)
             system.advise(windows)
         } catch { return }
     }
+
+    /// Whether ranges are in memory, most likely: those of the last batches were, and a sample of these is.
+    /// Asking the system about every page takes longer than scoring what is on it; a page that is not there
+    /// after all is read when it is used, alone. Never so with a budget, which has to know.
+    ///
+    /// - Parameter range: a range by its number; in any order.
+    /// - Throws: `truncated` for a file that has become shorter, what the file's gate throws.
+    package func seemsResident(_ count: Int, _ range: (Int) -> Range<Int>) throws(GranaryError) -> Bool {
+        guard let system, budget == nil, trusted.load(ordering: .relaxed) >= Self.trustedFrom else {
+            return false
+        }
+        let step = max(Self.sampleStep, count / Self.sampleStep)
+        let first = sampled.wrappingAdd(1, ordering: .relaxed).newValue % step
+        let sample = stride(from: first, to: count, by: step).map(range).sorted {
+            $0.lowerBound < $1.lowerBound
+        }
+        try system.admit(sample)
+        var windows = system.geometry.windows(covering: sample)
+        try system.findResident(&windows, isWhole: false)
+        let missing = windows.reduce(0) { $0 + $1.missing.nonzeroBitCount }
+        note(sample.count, missing: missing)
+        return missing == 0
+    }
+
+    /// Notes that the system was asked about ranges.
+    private func note(_ ranges: Int, missing: Int) {
+        if missing > 0 {
+            trusted.store(0, ordering: .relaxed)
+        } else if trusted.load(ordering: .relaxed) < Self.trustedFrom {
+            trusted.wrappingAdd(ranges, ordering: .relaxed)
+        }
+    }
+
+    /// One range in so many is asked about, and about so many at most, once so many have been in memory, one
+    /// after the other.
+    private static let (sampleStep, trustedFrom) = (16, 2048)
 
     /// Copies ranges into slots: the first range into the first slot, and so on.
     ///
@@ -151,7 +203,6 @@ package final class BatchReader: Sendable {
             }
             // SAFETY: the destinations are slots, which live and stay where they are during the call.
             try unsafe perform(&reads, system, isCancelled)
-            system.memo.remember(windows, system.geometry)
         } else {
             for (slot, range) in ranges.enumerated() {
                 slots.copy(try file.read(at: UInt64(range.lowerBound), count: range.count), to: slot)
@@ -163,8 +214,11 @@ package final class BatchReader: Sendable {
     }
 
     /// Reads the missing pages of windows; how many there were.
+    ///
+    /// - Parameter progress: may get the offset of the first byte that is still being read.
     private func bringIn(
-        _ windows: [granary_window], _ system: SystemReads, _ isCancelled: () -> Bool
+        _ windows: [granary_window], _ system: SystemReads, _ isCancelled: () -> Bool,
+        _ progress: (Int) throws(GranaryError) -> Void
     ) throws(GranaryError) -> Int {
         let missing = windows.reduce(0) { $0 + $1.missing.nonzeroBitCount }
         guard missing > 0 else { return 0 }
@@ -176,20 +230,21 @@ package final class BatchReader: Sendable {
             // SAFETY: all reads write to the one scratch, which has room for the longest, and nobody reads
             // it.
             var reads = unsafe system.reads(ofMissing: windows, into: scratch.destination(0))
-            try unsafe perform(&reads, system, isCancelled)
+            try unsafe perform(&reads, system, isCancelled, progress)
         }
         return missing
     }
 
     /// Does reads by the method.
     @unsafe private func perform(
-        _ reads: inout [granary_read], _ system: SystemReads, _ isCancelled: () -> Bool
+        _ reads: inout [granary_read], _ system: SystemReads, _ isCancelled: () -> Bool,
+        _ progress: (Int) throws(GranaryError) -> Void = { _ in }
     ) throws(GranaryError) {
         switch method {
         case .mapped, .advised:
             try unsafe system.perform(&reads, threadCount: 1, findsCached: false, isCancelled)
         case .ring:
-            if try unsafe system.performByRing(&reads, depth: options.depth, isCancelled) { break }
+            if try unsafe system.performByRing(&reads, depth: options.depth, isCancelled, progress) { break }
             counted.withLock { $0.ringsMissing += 1 }
             fallthrough
         case .parallel:

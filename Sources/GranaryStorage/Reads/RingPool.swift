@@ -27,19 +27,21 @@ import Synchronization
 
     /// Does all reads with a ring.
     ///
-    /// - Parameter isCancelled: asked whenever some reads are done.
+    /// - Parameters:
+    ///   - isCancelled: asked whenever some reads are done.
+    ///   - progress: told how many, from the first on, are done whole.
     /// - Returns: false without any read when there is no ring to be had.
-    /// - Throws: `cancelled`, `io` for the ring itself; what became of a read stands in it. Nothing is in
-    ///   flight any more in any case.
+    /// - Throws: `cancelled`, `io` for the ring itself, what `progress` throws; what became of a read stands
+    ///   in it. Nothing is in flight any more in any case.
     @unsafe func read(
         _ reads: UnsafeMutableBufferPointer<granary_read>, from descriptor: Int32, path: String, depth: Int,
-        isCancelled: () -> Bool
+        isCancelled: () -> Bool, progress: (Int) throws(GranaryError) -> Void
     ) throws(GranaryError) -> Bool {
         guard let base = reads.baseAddress, !reads.isEmpty else { return true }
         guard let ring = take(depth) else { return false }
         defer { put(ring) }
         let pointer = unsafe ring.pointer
-        var next = 0
+        var (next, done) = (0, 0)
         // SAFETY: the ring is this thread's; every way out leaves nothing in flight that writes to a
         // destination.
         while unsafe next < reads.count || granary_ring_in_flight(pointer) > 0 {
@@ -49,6 +51,13 @@ import Synchronization
             }
             let number = unsafe granary_ring_step(pointer, descriptor, base, reads.count, &next)
             guard number == 0 else { throw SystemCalls.error("io_uring_enter", number, path: path) }
+            let before = done
+            while unsafe done < next && reads[done].done >= reads[done].length { done += 1 }
+            if done == before { continue }
+            do throws(GranaryError) { try progress(done) } catch {
+                unsafe granary_ring_drain(pointer, base, reads.count)
+                throw error
+            }
         }
         return true
     }

@@ -3,7 +3,6 @@ internal import CGranary
 /// The calls of the system that batches of one file make.
 final class SystemReads: Sendable {
     let geometry: PageWindows
-    let memo: ResidencyMemo
     private let access: BatchAccess
     private let mapping: MappedBytes
     private let path: String
@@ -19,7 +18,6 @@ final class SystemReads: Sendable {
         // SAFETY: the address is only looked at as a number.
         let address = unsafe mapping.bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
         geometry = PageWindows(mappedBytes: mapping.count, address: address)
-        memo = ResidencyMemo(windowCount: geometry.index(at: max(0, mapping.count - 1)) + 1)
         maySeeResidency = granary_may_see_residency(access.descriptor) != 0
         _ = granary_advise_random(access.descriptor)
         mapping.advise(.random, 0..<mapping.count)
@@ -41,9 +39,8 @@ final class SystemReads: Sendable {
         }
     }
 
-    /// Sets `resident` of windows: by memory, then by asking.
+    /// Sets `resident` of windows.
     func findResident(_ windows: inout [granary_window], isWhole: Bool) throws(GranaryError) {
-        if memo.recall(&windows, geometry) { return }
         guard maySeeResidency else { return findCached(&windows) }
         // SAFETY: windows lie inside the mapping, whose length is handed over too.
         let mapping = mapping
@@ -135,13 +132,22 @@ final class SystemReads: Sendable {
     }
 
     /// Does reads by a ring; false, with nothing done, when there is none to be had.
+    ///
+    /// - Parameter progress: gets the beginning of the page of the first read that is not done, again and
+    ///   again.
     @unsafe func performByRing(
-        _ reads: inout [granary_read], depth: Int, _ isCancelled: () -> Bool
+        _ reads: inout [granary_read], depth: Int, _ isCancelled: () -> Bool,
+        _ progress: (Int) throws(GranaryError) -> Void
     ) throws(GranaryError) -> Bool {
         // SAFETY: each read's destination has room for it; nothing is in flight after the call.
         let isDone = try unsafe reads.withUnsafeMutableBufferPointer { reads throws(GranaryError) in
             try unsafe RingPool.shared.read(
-                reads, from: access.descriptor, path: path, depth: depth, isCancelled: isCancelled)
+                reads, from: access.descriptor, path: path, depth: depth, isCancelled: isCancelled
+            ) { (done) throws(GranaryError) in
+                guard done < reads.count else { return }
+                let offset = unsafe Int(reads[done].offset)
+                try progress(offset - offset % geometry.pageBytes)
+            }
         }
         if isDone { try unsafe check(reads) }
         return isDone
@@ -167,7 +173,6 @@ final class SystemReads: Sendable {
 
     /// Gives a window back: all of it from this process, and from the page cache what was read here.
     func drop(_ window: granary_window, readHere: UInt32) {
-        memo.forget(geometry.index(at: Int(window.offset)))
         // SAFETY: the window lies inside the mapping, whose pages come back from the file when they are used.
         let mapping = mapping
         let bytes = mapping.bytes

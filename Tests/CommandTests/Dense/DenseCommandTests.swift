@@ -117,6 +117,76 @@ import Testing
         }
     }
 
+    @Test("Other dense vectors take the place of those that are there, all or none")
+    func replaces() throws {
+        var random = SeededGenerator(seed: 83)
+        let files = try Workspace()
+        let (old, new) = (
+            Self.vectors(&random, rows: 30, dimensions: 4), Self.vectors(&random, rows: 20, dimensions: 4)
+        )
+        func lines(_ vectors: [[Float]]) -> String {
+            vectors.enumerated().map { Self.line("d\($0)", "\"x\": \($0 % 5 + 1).0", $1) }.joined()
+        }
+        let index = files.file("index")
+        _ = try run("build", "--index", index, "--input", try files.write("in.jsonl", lines(old)))
+        let ids = try files.write("ids.txt", (10..<30).map { "d\($0)\n" }.joined())
+        let replace = ["replace-dense", "--index", index, "--ids", ids, "--dense"]
+        // A value that is none is found when the row is read: nothing has changed then.
+        let wrong = try Executable.run(
+            replace + [try files.write("wrong.fbin", Self.singles(new.dropLast() + [[1, 2, 3, .nan]]))])
+        #expect(wrong.code == 65)
+        #expect(wrong.errors.contains("wrong.fbin, line 20"), "\(wrong.errors)")
+        let short = try Executable.run(
+            replace + [try files.write("short.fbin", Self.singles(Array(new.prefix(3))))])
+        #expect(short.code == 65)
+        #expect(short.errors.contains("expected 3 ids, one for each vector, found 20"), "\(short.errors)")
+        #expect(try run("export", "--index", index) == lines(old))
+        let done = try Executable.run(replace + [try files.write("new.fbin", Self.singles(new)), "--json"])
+        #expect(done.code == 0, "\(done.errors)")
+        #expect(done.output.contains("\"replaced\": 20, \"missing\": 0"), "\(done.output)")
+        #expect(try run("export", "--index", index) == lines(Array(old.prefix(10)) + new))
+        _ = try run("verify", "--index", index, "--full")
+        #expect(try run("stats", "--index", index).contains("30 rows of 4 float16, innerProduct; read by "))
+    }
+
+    @Test("Methods of reading and a budget change no hit")
+    func readsEitherWay() throws {
+        var random = SeededGenerator(seed: 89)
+        let files = try Workspace()
+        // 1.6 MB of rows: a budget of 5 % is one window of 64 KiB.
+        let vectors = Self.vectors(&random, rows: 4000, dimensions: 200)
+        let input = try files.write(
+            "in.jsonl", vectors.indices.map { Self.line("d\($0)", "\"x\": \($0 % 50 + 1)", nil) }.joined())
+        let dense = try files.write("in.fbin", Self.singles(vectors))
+        _ = try run("build", "--index", files.file("index"), "--input", input, "--dense", dense)
+        let queries = Self.vectors(&random, rows: 5, dimensions: 200)
+        let asked = try files.write(
+            "q.jsonl", queries.enumerated().map { Self.line("q\($0)", "\"x\": 1", $1) }.joined())
+        func search(_ options: String...) throws -> String {
+            let outcome = try Executable.run(
+                [
+                    "search", "--index", files.file("index"), "--queries", asked, "--candidates", "1000",
+                    "--json",
+                ]
+                    + options)
+            #expect(outcome.code == 0, "\(options): \(outcome.errors)")
+            return outcome.output
+        }
+        let plain = try search()
+        #expect(plain.split(separator: "\n").count == 5)
+        for method in ReadMethod.allCases where method.refusal == nil {
+            #expect(try search("--read-method", "\(method)") == plain)
+            #expect(try search("--read-method", "\(method)", "--resident-share", "0.05") == plain)
+        }
+        for (option, value) in [
+            ("--resident-share", "0"), ("--resident-share", "1.5"), ("--read-method", "fast"),
+        ] {
+            let refused = try Executable.run(
+                "search", "--index", files.file("index"), "--queries", asked, option, value)
+            #expect(refused.code == 64, "\(option) \(value)")
+        }
+    }
+
     @Test("What does not fit is refused, and says what was expected")
     func refusesMisfits() throws {
         let files = try Workspace()

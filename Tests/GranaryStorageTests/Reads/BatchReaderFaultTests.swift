@@ -37,7 +37,7 @@ struct BatchReaderFaultTests {
         #expect(error?.path == fixture.path)
         #expect(error?.byteOffset == 5000)
         if method == .ring || method == .parallel {
-            let error = #expect(throws: GranaryError.self) { try reader.withResident(ranges) { _ in } }
+            let error = #expect(throws: GranaryError.self) { try reader.whenResident(ranges) { _ in } }
             #expect(error?.systemError == EBADF)
             #expect(error?.byteOffset == 4096 * 2 - 1)
         }
@@ -62,13 +62,13 @@ struct BatchReaderFaultTests {
         faulty.follow { call in call.kind == .read && call.number == 2 ? .fail(EIO) : nil }
         #expect(errorCode { try reader.read(ranges, into: &slots) } == .io)
         faulty.follow { call in call.kind == .read && call.number == 3 ? .cut : nil }
-        #expect(errorCode { try reader.withResident(ranges) { _ in } } == .truncated)
+        #expect(errorCode { try reader.whenResident(ranges) { _ in } } == .truncated)
         faulty.follow(nil)
         try reader.read(ranges, into: &slots)
         #expect(copy(slots.bytes(1)) == Array(content[10..<4000]))
         #expect(slots.bytes(0).byteCount == 10)
         #expect(
-            try reader.withResident(ranges) { copy($0.extracting(ranges[2])) } == Array(content[ranges[2]]))
+            try reader.whenResident(ranges) { copy($0.extracting(ranges[2])) } == Array(content[ranges[2]]))
     }
 
     @Test("find the same pages by reading as by asking")
@@ -78,7 +78,7 @@ struct BatchReaderFaultTests {
         let system = SystemReads(access, fixture.mapping, path: fixture.path)
         try fixture.makeCold()
         var random = TestRandom(seed: 4)
-        _ = try fixture.reader(.parallel).withResident(fixture.ranges(40, mostBytes: 5000, &random)) { _ in }
+        _ = try fixture.reader(.parallel).whenResident(fixture.ranges(40, mostBytes: 5000, &random)) { _ in }
         let all = system.geometry.windows(covering: [0..<fixture.content.count])
         var (asked, read) = (all, all)
         try system.findResident(&asked, isWhole: true)

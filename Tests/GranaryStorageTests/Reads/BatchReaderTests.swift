@@ -41,7 +41,7 @@ struct BatchReaderTests {
         for range in ranges where !range.isEmpty {
             for page in range.lowerBound / 4096...(range.upperBound - 1) / 4096 { wanted.insert(page) }
         }
-        let isEqual = try reader.withResident(ranges) { bytes in
+        let isEqual = try reader.whenResident(ranges) { bytes in
             let resident = (0..<(fixture.content.count + 4095) / 4096).filter {
                 fixture.mapping.residentBytes($0 * 4096..<min($0 * 4096 + 4096, fixture.content.count)) > 0
             }
@@ -50,9 +50,84 @@ struct BatchReaderTests {
         }
         #expect(isEqual)
         #expect(reader.counts.pagesRead == wanted.count)
-        try reader.withResident(ranges) { _ in }
+        try reader.whenResident(ranges) { _ in }
         #expect(reader.counts.pagesRead == wanted.count)
         #expect(reader.counts.pagesFound == wanted.count)
+    }
+
+    @Test("lend what is in memory while the rest is read, all of it in order", arguments: ReadMethod.allCases)
+    func lendsPieces(method: ReadMethod) throws {
+        let fixture = try ReadFixture(lengthBytes: 30 << 20)
+        let reader = try fixture.reader(method, depth: 32)
+        var random = TestRandom(seed: 16)
+        for count in [1, 2, 300] {
+            let ranges = fixture.ranges(count, mostBytes: 6000, &random)
+            try fixture.makeCold()
+            var (next, isResident, isEqual) = (0, true, true)
+            try reader.withResident(ranges) { (bytes, piece) in
+                #expect(piece.lowerBound == next)
+                next = piece.upperBound
+                for range in ranges[piece] where !range.isEmpty {
+                    for page in range.lowerBound / 4096...(range.upperBound - 1) / 4096 {
+                        let bytes = page * 4096..<min(page * 4096 + 4096, fixture.content.count)
+                        isResident = isResident && fixture.mapping.residentBytes(bytes) > 0
+                    }
+                    isEqual = isEqual && copy(bytes.extracting(range)) == Array(fixture.content[range])
+                }
+            }
+            #expect(next == count)
+            #expect(isEqual)
+            if method == .ring || method == .parallel { #expect(isResident) }
+        }
+    }
+
+    @Test("stop where a piece throws, with nothing in flight", arguments: ReadMethod.allCases)
+    func stopsWithPiece(method: ReadMethod) throws {
+        let fixture = try ReadFixture(lengthBytes: 30 << 20)
+        let reader = try fixture.reader(method, depth: 8)
+        var random = TestRandom(seed: 17)
+        for _ in 0..<20 {
+            let ranges = fixture.ranges(200, mostBytes: 3000, &random)
+            try fixture.makeCold()
+            var pieces = 0
+            let code = errorCode {
+                try reader.withResident(ranges) { (_, _) throws(GranaryError) in
+                    pieces += 1
+                    throw GranaryError(.cancelled, "enough")
+                }
+            }
+            #expect(code == .cancelled)
+            #expect(pieces == 1)
+            #expect(
+                try reader.whenResident(ranges) { bytes in
+                    ranges.allSatisfy { copy(bytes.extracting($0)) == Array(fixture.content[$0]) }
+                })
+        }
+    }
+
+    @Test("trust a file that has been in memory for long, until a sample is not")
+    func trustsResidency() throws {
+        let fixture = try ReadFixture(lengthBytes: 8 << 20)
+        let reader = try fixture.reader(.parallel)
+        let ranges = (0..<256).map { $0 * 32768..<$0 * 32768 + 1000 }
+        func seems() throws -> Bool { try reader.seemsResident(ranges.count) { ranges[255 - $0] } }
+        try fixture.makeCold()
+        #expect(try !seems())
+        // The first batch reads; then eight of 256 rows each have to find all of them.
+        for _ in 0..<8 {
+            try reader.whenResident(ranges) { _ in }
+            #expect(try !seems())
+        }
+        try reader.whenResident(ranges) { _ in }
+        #expect(try seems())
+        try fixture.makeCold()
+        #expect(try !seems())
+        // Now that it is known, nothing is taken on trust.
+        try reader.whenResident(ranges) { _ in }
+        #expect(try !seems())
+        let budgeted = try fixture.reader(.parallel, residentBytes: 64 << 20)
+        for _ in 0..<10 { try budgeted.whenResident(ranges) { _ in } }
+        #expect(try !budgeted.seemsResident(ranges.count) { ranges[$0] })
     }
 
     @Test("lend the mapping whatever the method", arguments: ReadMethod.allCases)
@@ -63,7 +138,7 @@ struct BatchReaderTests {
         let ranges = fixture.ranges(200, mostBytes: 4000, &random)
         try fixture.makeCold()
         #expect(
-            try reader.withResident(ranges) { bytes in
+            try reader.whenResident(ranges) { bytes in
                 ranges.allSatisfy { copy(bytes.extracting($0)) == Array(fixture.content[$0]) }
             })
     }
@@ -73,8 +148,8 @@ struct BatchReaderTests {
         let fixture = try ReadFixture(lengthBytes: 100_000)
         let reader = try fixture.reader(method)
         var slots = try PageSlots(count: 2)
-        #expect(errorCode { try reader.withResident([10..<20, 5..<6]) { _ in } } == .invalidArgument)
-        #expect(errorCode { try reader.withResident([99_999..<100_001]) { _ in } } == .truncated)
+        #expect(errorCode { try reader.whenResident([10..<20, 5..<6]) { _ in } } == .invalidArgument)
+        #expect(errorCode { try reader.whenResident([99_999..<100_001]) { _ in } } == .truncated)
         #expect(errorCode { try reader.read([10..<20, 5..<6], into: &slots) } == .invalidArgument)
         #expect(errorCode { try reader.read([0..<1, 1..<2, 2..<3], into: &slots) } == .tooLarge)
         #expect(errorCode { try reader.read([0..<4097], into: &slots) } == .tooLarge)
@@ -96,7 +171,7 @@ struct BatchReaderTests {
         #expect(error?.path == fixture.path)
         #expect(error?.byteOffset == 300_000)
         #expect(slots.bytes(0).byteCount == 0)
-        #expect(errorCode { try reader.withResident(ranges) { _ in } } == .truncated)
+        #expect(errorCode { try reader.whenResident(ranges) { _ in } } == .truncated)
         try reader.read([1000..<2000, 299_000..<300_000], into: &slots)
         #expect(copy(slots.bytes(1)) == Array(fixture.content[299_000..<300_000]))
     }
@@ -137,7 +212,7 @@ struct BatchReaderTests {
         }
         #expect(code == .cancelled)
         #expect(questions == 3)
-        #expect(errorCode { try reader.withResident(ranges, isCancelled: { true }) { _ in } } == .cancelled)
+        #expect(errorCode { try reader.whenResident(ranges, isCancelled: { true }) { _ in } } == .cancelled)
         try reader.read(ranges, into: &slots)
         #expect(copy(slots.bytes(77)) == Array(fixture.content[ranges[77]]))
     }
@@ -170,7 +245,7 @@ struct BatchReaderTests {
             for (slot, range) in ranges.enumerated() where copy(slots.bytes(slot)) != Array(content[range]) {
                 wrong += 1
             }
-            let isEqual = try reader.withResident(ranges) { bytes in
+            let isEqual = try reader.whenResident(ranges) { bytes in
                 ranges.allSatisfy { copy(bytes.extracting($0)) == Array(content[$0]) }
             }
             if !isEqual { wrong += 1 }

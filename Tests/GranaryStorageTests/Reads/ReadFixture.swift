@@ -81,3 +81,17 @@ final class ReadFixture {
 
 /// The bytes of a span.
 func copy(_ span: RawSpan) -> [UInt8] { unsafe span.withUnsafeBytes { unsafe Array($0) } }
+
+extension BatchReader {
+    /// Calls `body` once all pages of ranges are in memory.
+    func whenResident<Result>(
+        _ ranges: [Range<Int>], isCancelled: () -> Bool = { false }, _ body: (RawSpan) -> Result
+    ) throws(GranaryError) -> Result {
+        var result: Result?
+        try withResident(ranges, isCancelled: isCancelled) { (bytes, piece) in
+            if piece.upperBound == ranges.count { result = body(bytes) }
+        }
+        guard let result else { throw GranaryError(.corrupt, "no piece was the last") }
+        return result
+    }
+}

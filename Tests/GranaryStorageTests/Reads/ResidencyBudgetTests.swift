@@ -119,7 +119,7 @@ struct ResidencyBudgetTests {
                 let ranges = (0..<30).map { _ in random.int(0...(24 << 20 - 1024)) }.sorted().map {
                     $0..<$0 + 1024
                 }
-                let resident = try reader.withResident(ranges) { bytes in
+                let resident = try reader.whenResident(ranges) { bytes in
                     total += sum(bytes, ranges)
                     return try? fixture.residentSetBytes()
                 }

@@ -207,4 +207,74 @@ import Testing
         #expect(kernels.dot(row, query) == 0)
         #expect((kernels.integerDot(row, row) == nil) == (element != .int8))
     }
+
+    @Test(arguments: DenseElement.allCases)
+    func manyRowsScoreAsEachAlone(element: DenseElement) throws {
+        var random = TestRandom(seed: 41)
+        for dimensions in [1, 63, 64, 384, 1030] {
+            let rows = try (0..<23).map { _ in try DenseTestRow(element, denseVector(dimensions, &random)) }
+            let scaleOffset = element == .int8 ? rows[0].bytes.count + 3 : nil
+            // At odd places, in no order, some twice.
+            var (bytes, offsets) = ([UInt8](repeating: 7, count: 5), [UInt64]())
+            for row in rows {
+                offsets.append(UInt64(bytes.count))
+                bytes += row.bytes
+                if scaleOffset != nil { bytes += [1, 2, 3] + Self.little(row.scale) }
+            }
+            let order = rows.indices.map { $0 * 7 % rows.count } + [4, 4]
+            let query = denseVector(dimensions, &random)
+            for level in denseLevels {
+                let kernels = try rows[0].at(level)
+                for isDistance in [false, true] {
+                    let scores = unsafe kernels.scores(
+                        bytes.span.bytes, order.map { offsets[$0] }, query.span, isDistance: isDistance,
+                        scaleOffset: scaleOffset)
+                    let alone = order.map { number in
+                        let row = rows[number]
+                        return unsafe isDistance
+                            ? kernels.squaredDistance(row.bytes.span.bytes, query.span, scale: row.scale).map
+                            {
+                                -$0.squareRoot()
+                            } : kernels.dot(row.bytes.span.bytes, query.span, scale: row.scale)
+                    }
+                    #expect(scores?.map(\.bitPattern) == alone.map { $0?.bitPattern })
+                }
+            }
+        }
+    }
+
+    private static func little(_ value: Float) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt32($0))) }
+    }
+
+    @Test func rowsOutsideTheBytesHaveNoScores() throws {
+        let kernels = try #require(DenseKernels(element: .float32, dimensions: 4))
+        let (bytes, query) = ([UInt8](repeating: 0, count: 40), [Float](repeating: 1, count: 4))
+        func scores(_ offsets: [UInt64], _ query: [Float], scaleOffset: Int? = nil) -> [Float]? {
+            unsafe kernels.scores(
+                bytes.span.bytes, offsets, query.span, isDistance: false, scaleOffset: scaleOffset)
+        }
+        #expect(scores([0, 24], query) == [0, 0])
+        #expect(scores([], query) == [])
+        #expect(scores([25], query) == nil)
+        #expect(scores([0, .max], query) == nil)
+        #expect(scores([0], [1, 1, 1]) == nil)
+        #expect(scores([0], query, scaleOffset: 15) == nil)
+        let int8 = try #require(DenseKernels(element: .int8, dimensions: 4))
+        for (scale, isFinite) in [
+            (Float(-1), false), (.nan, false), (.infinity, false), (-0.0, true), (2, true),
+        ] {
+            let row = [1, 1, 1, 1] + Self.little(scale)
+            for isDistance in [false, true] {
+                let score = unsafe int8.scores(
+                    row.span.bytes, [0], query.span, isDistance: isDistance, scaleOffset: 4)
+                #expect(score?.map(\.isFinite) == [isFinite])
+            }
+            #expect(
+                unsafe int8.scores(row.span.bytes, [1], query.span, isDistance: false, scaleOffset: 4) == nil)
+            #expect(
+                unsafe int8.scores(row.span.bytes, [0], query.span, isDistance: false, scaleOffset: nil)
+                    == nil)
+        }
+    }
 }

@@ -66,6 +66,7 @@ struct StatsCommand: ParsableCommand {
             ("generation", "\(statistics.generation), next operation \(statistics.nextSequence)"),
             ("documents", "\(statistics.documents)"), ("deleted", "\(statistics.deadDocuments) (\(share))"),
             ("segments", "\(statistics.segmentCount)"), ("weights", statistics.weights),
+            ("dense", statistics.dense.map(Self.text) ?? "none"),
             ("vocabulary", statistics.hasVocabulary ? "yes" : "no"), ("user data", Self.userData(report)),
             ("on disk", ByteSize.text(statistics.bytesOnDisk)),
             ("older", ByteSize.text(report.disk.olderBytes)),
@@ -82,6 +83,11 @@ struct StatsCommand: ParsableCommand {
         }
         for segment in statistics.segments { text += "\n" + describe(segment) }
         return text
+    }
+
+    private static func text(_ dense: IndexStatistics.Dense) -> String {
+        "\(dense.rows) rows of \(dense.dimensions) \(dense.element), \(dense.metric); read by "
+            + dense.readMethod
     }
 
     private func describe(_ segment: IndexStatistics.Segment) -> String {

@@ -62,6 +62,8 @@ final class DenseFile: Sendable {
 
     /// How rows are read that are not in memory.
     var method: ReadMethod { reader?.method ?? .mapped }
+    /// What has been read; nil for a file in memory.
+    var counts: ReadCounts? { reader?.counts }
 
     var rowCount: Int { Int(facts.rows) }
     /// Bytes of its rows.
@@ -80,12 +82,18 @@ final class DenseFile: Sendable {
     ///
     /// - Throws: `checksumMismatch`. Complexity: a bit for each row; each page once.
     func verify(_ rows: some Sequence<Int>) throws(GranaryError) {
+        let layout = codec.layout
         let fresh = verified.withLock { bits in
             var fresh: [Int] = []
             for row in rows {
-                for page in codec.layout.pages(row) where bits[page / 64] & 1 << UInt64(page % 64) == 0 {
-                    if fresh.last != page { fresh.append(page) }
-                }
+                let start = layout.offset(row)
+                var page = start / DenseLayout.pageBytes
+                repeat {
+                    if bits[page / 64] & 1 << UInt64(page % 64) == 0, fresh.last != page {
+                        fresh.append(page)
+                    }
+                    page += 1
+                } while page * DenseLayout.pageBytes < start + layout.stride
             }
             return fresh
         }
@@ -100,59 +108,70 @@ final class DenseFile: Sendable {
     }
 
     /// Begins to read rows that will be scored; waits for nothing.
-    func prefetch(_ rows: [Int]) { reader?.prefetch(ranges(rows)) }
-
-    /// Calls `body` with the score of each of some rows, in their order.
     ///
-    /// - Parameter rows: numbers of rows, ascending.
+    /// - Parameter rows: in any order.
+    func prefetch(_ rows: [Int]) {
+        reader?.prefetch(rows.count) { range(rows[$0]) }
+    }
+
+    /// The scores of some rows, in their order.
+    ///
+    /// - Parameter rows: numbers of rows, in any order; they are read in that of the file.
     /// - Throws: `checksumMismatch`; `corrupt` for bytes that no writer makes; errors of reading.
-    func score(
-        _ rows: [Int], _ query: [Float], _ body: (Float) -> Void
-    ) throws(GranaryError) {
-        guard let reader else { return try scoreMapped(rows, query, body) }
-        do throws(GranaryError) {
-            return try reader.withResident(ranges(rows)) { (_) throws(GranaryError) in
-                try scoreMapped(rows, query, body)
-            }
-        } catch {
-            // More than may be in memory at a time: nothing of it has been scored.
-            guard error.code == .tooLarge else { throw error }
+    func scores(of rows: [Int], _ query: [Float]) throws(GranaryError) -> [Float] {
+        guard let reader, !(try reader.seemsResident(rows.count, { range(rows[$0]) })) else {
+            return try mappedScores(rows, query)
         }
-        for start in stride(from: 0, to: rows.count, by: Self.copiedRows) {
-            try scoreCopied(rows[start..<min(rows.count, start + Self.copiedRows)], query, reader, body)
-        }
+        let order = rows.indices.sorted { rows[$0] < rows[$1] }
+        let ascending = order.map { rows[$0] }
+        var scores = [Float](repeating: 0, count: rows.count)
+        for (place, score) in zip(order, try readScores(ascending, query, reader)) { scores[place] = score }
+        return scores
     }
 
     /// Rows that are copied at a time.
     private static let copiedRows = 64
 
-    private func ranges(_ rows: [Int]) -> [Range<Int>] {
-        rows.map { row in
-            let start = vectors.offset + codec.layout.offset(row)
-            return start..<start + codec.layout.stride
-        }
+    private func range(_ row: Int) -> Range<Int> {
+        let start = vectors.offset + codec.layout.offset(row)
+        return start..<start + codec.layout.stride
     }
 
-    private func scoreMapped(
-        _ rows: [Int], _ query: [Float], _ body: (Float) -> Void
-    ) throws(GranaryError) {
+    /// As `scores`, of ascending rows that may not be in memory.
+    private func readScores(
+        _ rows: [Int], _ query: [Float], _ reader: BatchReader
+    ) throws(GranaryError) -> [Float] {
+        var scores: [Float] = []
+        do throws(GranaryError) {
+            try reader.withResident(rows.map(range)) { (_, piece) throws(GranaryError) in
+                scores += try mappedScores(Array(rows[piece]), query)
+            }
+            return scores
+        } catch {
+            // More than may be in memory at a time: nothing has been scored.
+            guard error.code == .tooLarge else { throw error }
+        }
+        for start in stride(from: 0, to: rows.count, by: Self.copiedRows) {
+            scores += try copiedScores(rows[start..<min(rows.count, start + Self.copiedRows)], query, reader)
+        }
+        return scores
+    }
+
+    private func mappedScores(_ rows: [Int], _ query: [Float]) throws(GranaryError) -> [Float] {
         try verify(rows)
         let section = vectors
-        let bytes = section.bytes
-        for row in rows {
-            let start = codec.layout.offset(row)
-            guard
-                let score = codec.score(
-                    bytes.extracting(start..<start + codec.layout.stride), query.span)
-            else { throw malformed(row) }
-            body(score)
+        let layout = codec.layout
+        guard let scores = codec.scores(section.bytes, rows.map { UInt64(layout.offset($0)) }, query) else {
+            throw malformed(rows.max() ?? 0)
         }
+        if let place = scores.firstIndex(where: { !$0.isFinite }) { throw malformed(rows[place]) }
+        return scores
     }
 
-    /// As `scoreMapped`, of copies of the rows' pages, which take no memory for longer.
-    private func scoreCopied(
-        _ rows: ArraySlice<Int>, _ query: [Float], _ reader: BatchReader, _ body: (Float) -> Void
-    ) throws(GranaryError) {
+    /// As `mappedScores`, of copies of the rows' pages, which take no memory for longer.
+    private func copiedScores(
+        _ rows: ArraySlice<Int>, _ query: [Float], _ reader: BatchReader
+    ) throws(GranaryError) -> [Float] {
         let page = DenseLayout.pageBytes
         let pages = rows.map { codec.layout.pages($0) }
         var slots = try PageSlots(count: rows.count, slotBytes: (pages.map(\.count).max() ?? 1) * page)
@@ -161,6 +180,7 @@ final class DenseFile: Sendable {
                 let start = vectors.offset + pages.lowerBound * page
                 return start..<vectors.offset + min(vectors.count, (pages.upperBound + 1) * page)
             }, into: &slots)
+        var scores: [Float] = []
         for (slot, row) in rows.enumerated() {
             let bytes = slots.bytes(slot)
             for number in pages[slot] {
@@ -171,12 +191,12 @@ final class DenseFile: Sendable {
                 )
             }
             let start = codec.layout.offset(row) - pages[slot].lowerBound * page
-            guard
-                let score = codec.score(
-                    bytes.extracting(start..<start + codec.layout.stride), query.span)
-            else { throw malformed(row) }
-            body(score)
+            guard let score = codec.scores(bytes, [UInt64(start)], query)?.first, score.isFinite else {
+                throw malformed(row)
+            }
+            scores.append(score)
         }
+        return scores
     }
 
     /// The values of a row.

@@ -64,6 +64,41 @@ struct DenseKernels: Sendable {
         }
     }
 
+    /// The scores of many rows, as `dot` and as the negative root of `squaredDistance`; NaN for a row with a
+    /// scale that is none, nil when a row does not lie inside the bytes or the query has another length.
+    ///
+    /// - Parameters:
+    ///   - offsets: where in `bytes` each row begins.
+    ///   - scaleOffset: where in a row of int8 its scale is, at `rowBytes` or behind; nil for other elements.
+    func scores(
+        _ bytes: RawSpan, _ offsets: [UInt64], _ query: Span<Float>, isDistance: Bool, scaleOffset: Int?
+    ) -> [Float]? {
+        let end = scaleOffset.map { $0 + 4 } ?? rowBytes
+        guard query.count == dimensions, scaleOffset.map({ $0 >= rowBytes }) ?? (element != .int8),
+            bytes.byteCount >= end, (offsets.max() ?? 0) <= UInt64(bytes.byteCount - end)
+        else { return nil }
+        let number =
+            switch element {
+            case .float32: GRANARY_DENSE_F32
+            case .float16: GRANARY_DENSE_F16
+            case .bfloat16: GRANARY_DENSE_BF16
+            case .int8: GRANARY_DENSE_I8
+            }
+        // SAFETY: every row and the query lie inside their bytes, as was checked; a score for each offset.
+        return unsafe [Float](unsafeUninitializedCapacity: offsets.count) { scores, count in
+            unsafe bytes.withUnsafeBytes { bytes in
+                unsafe query.withUnsafeBufferPointer { query in
+                    unsafe granary_dense_scores(
+                        bytes.baseAddress, offsets, offsets.count, query.baseAddress, self.count,
+                        Int32(number), isDistance ? 1 : 0, UInt32(truncatingIfNeeded: scaleOffset ?? 0),
+                        level,
+                        scores.baseAddress)
+                }
+            }
+            count = offsets.count
+        }
+    }
+
     /// Σ row².
     func squaredNorm(_ row: RawSpan, scale: Float = 1) -> Float? {
         guard row.byteCount == rowBytes else { return nil }

@@ -77,18 +77,14 @@ struct DenseRowCodec: Sendable {
         return values.allSatisfy(\.isFinite) ? values : nil
     }
 
-    /// The score of a row for a query that `prepare` has made; nil for bytes that no writer makes.
-    @inline(__always)
-    func score(_ row: RawSpan, _ query: Span<Float>) -> Float? {
-        guard let scale = scale(of: row) else { return nil }
-        let values = row.extracting(0..<layout.valueBytes)
-        let score: Float?
-        switch schema.metric {
-        case .innerProduct, .cosine: score = kernels.dot(values, query, scale: scale)
-        case .euclidean: score = kernels.squaredDistance(values, query, scale: scale).map { -$0.squareRoot() }
-        }
-        guard let score, score.isFinite else { return nil }
-        return score
+    /// The scores of rows for a query that `prepare` has made, a score that is not finite for bytes that no
+    /// writer makes; nil when a row does not lie inside the bytes.
+    ///
+    /// - Parameter offsets: where in `bytes` each row begins.
+    func scores(_ bytes: RawSpan, _ offsets: [UInt64], _ query: [Float]) -> [Float]? {
+        kernels.scores(
+            bytes, offsets, query.span, isDistance: schema.metric == .euclidean,
+            scaleOffset: layout.scaleOffset)
     }
 
     /// At least the length of a row; infinite for bytes that no writer makes.

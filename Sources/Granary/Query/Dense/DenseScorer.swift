@@ -1,6 +1,6 @@
 import GranaryStorage
 
-/// Scores documents by their dense vectors: rows in the order of their files, a file at a time.
+/// Scores documents by their dense vectors.
 struct DenseScorer {
     private let segments: [SegmentReader]
     /// As the metric takes it.
@@ -25,20 +25,31 @@ struct DenseScorer {
         self.files = files
     }
 
-    /// Where the vector of a document is; nil when it has none.
-    func place(_ entry: TopK.Entry) throws(GranaryError) -> Place? {
-        let segment = Int(entry.segment)
-        guard let dense = segments[segment].dense, let place = try dense.place(entry.ordinal) else {
-            return nil
+    /// Where the vectors of documents are; nil for those that have none.
+    ///
+    /// - Throws: `corrupt` for a place beyond all rows.
+    func places(_ entries: [TopK.Entry]) throws(GranaryError) -> [Place?] {
+        var places = [Place?](repeating: nil, count: entries.count)
+        // Most neighbours are of one segment, which is looked up once.
+        var (segment, vectors): (Int32, DenseVectors?) = (-1, nil)
+        var first = 0
+        for (position, entry) in entries.enumerated() {
+            if entry.segment != segment {
+                segment = entry.segment
+                vectors = segments[Int(segment)].dense
+                first = firstFile[Int(segment)]
+            }
+            guard let vectors, let place = try vectors.place(entry.ordinal) else { continue }
+            let (file, row) = vectors.locate(place)
+            places[position] = Place(file: Int32(first + file), row: UInt32(row))
         }
-        let (file, row) = dense.locate(place)
-        return Place(file: firstFile[segment] + file, row: row)
+        return places
     }
 
     /// A row of a file of any segment.
     struct Place {
-        var file: Int
-        var row: Int
+        var file: Int32
+        var row: UInt32
     }
 
     /// The largest score that a row of these files can have under the inner product or cosine: |query| ×
@@ -60,31 +71,38 @@ struct DenseScorer {
             let (file, row) = dense.locate(place)
             rows[file].append(row)
         }
-        for (file, rows) in zip(dense.files, rows) where !rows.isEmpty { file.prefetch(rows.sorted()) }
+        for (file, rows) in zip(dense.files, rows) where !rows.isEmpty { file.prefetch(rows) }
     }
 
-    /// Writes the scores of some rows to `scores`, each at its position.
+    /// Scores some documents, a file at a time.
     ///
-    /// - Parameter wanted: rows and positions.
-    /// - Throws: `checksumMismatch`, `corrupt`, errors of reading. Complexity: a sort, and a read of each
-    ///   row.
+    /// - Parameters:
+    ///   - positions: of those documents.
+    ///   - places: of all; those without a vector are passed over.
+    ///   - isAhead: whether `prefetch` has been asked for most of them.
+    ///   - scores: written at their positions.
+    /// - Returns: how many have a vector.
+    /// - Throws: `checksumMismatch`, `corrupt`, errors of reading. Complexity: a read of each row.
     func score(
-        _ wanted: [(place: Place, position: Int)], into scores: inout [Float?]
-    ) throws(GranaryError) {
-        let order = wanted.sorted {
-            ($0.place.file, $0.place.row) < ($1.place.file, $1.place.row)
+        _ positions: Range<Int>, of places: [Place?], isAhead: Bool = false, into scores: inout [Float?]
+    ) throws(GranaryError) -> Int {
+        var wanted = [(rows: [Int], positions: [Int])](repeating: ([], []), count: files.count)
+        var count = 0
+        for position in positions {
+            guard let place = places[position] else { continue }
+            wanted[Int(place.file)].rows.append(Int(place.row))
+            wanted[Int(place.file)].positions.append(position)
+            count += 1
         }
-        var start = 0
-        while start < order.count {
-            let file = order[start].place.file
-            let end = order[start...].firstIndex { $0.place.file != file } ?? order.count
-            let rows = order[start..<end].map(\.place.row)
-            var next = start
-            try files[file].score(rows, vector) { score in
-                scores[order[next].position] = score
-                next += 1
+        // Files are scored one after the other; all of them are read meanwhile.
+        if !isAhead {
+            for (file, wanted) in zip(files, wanted) where !wanted.rows.isEmpty { file.prefetch(wanted.rows) }
+        }
+        for (file, wanted) in zip(files, wanted) where !wanted.rows.isEmpty {
+            for (position, score) in zip(wanted.positions, try file.scores(of: wanted.rows, vector)) {
+                scores[position] = score
             }
-            start = end
         }
+        return count
     }
 }

@@ -41,10 +41,14 @@ extension Fusion {
                     ranked[place].dense.map(denseScale.normalized) ?? 0)
             }
         }
-        ranked.sort {
-            $0.score != $1.score ? $0.score > $1.score : $0.entry.sequence < $1.entry.sequence
+        var top = TopK(k)
+        for (place, candidate) in ranked.enumerated() {
+            top.push(
+                TopK.Entry(
+                    score: candidate.score, sequence: candidate.entry.sequence, segment: 0,
+                    ordinal: UInt32(place)))
         }
-        return Array(ranked.prefix(k))
+        return top.sorted.map { ranked[Int($0.ordinal)] }
     }
 
     /// Two weighted scores, added in float32.

@@ -7,6 +7,8 @@ struct HybridSearch {
     private let query: Query
     private let scorer: DenseScorer
     private let metric: DenseMetric
+    /// The segment that has at least three quarters of all documents.
+    private let main: Int?
 
     /// - Throws: `invalidArgument`.
     init(
@@ -15,6 +17,8 @@ struct HybridSearch {
         scorer = try DenseScorer(segments, vector, schema: schema)
         self.query = query
         metric = schema.dense?.metric ?? .innerProduct
+        let documents = segments.reduce(0) { $0 + $1.documentCount }
+        main = segments.firstIndex { 4 * $0.documentCount >= 3 * documents }
         if let candidates = query.candidates, candidates < 1 {
             throw GranaryError(.invalidArgument, "expected at least 1 candidate, found \(candidates)")
         }
@@ -29,8 +33,13 @@ struct HybridSearch {
         return sparse
     }
 
-    /// Begins to read the vectors of documents that will most likely be candidates.
-    func prefetch(_ segment: Int, _ ordinals: [UInt32]) { scorer.prefetch(segment, ordinals) }
+    /// Begins to read the vectors of documents of a segment that will most likely be candidates.
+    ///
+    /// Only where most documents are in that segment: each segment has about as many documents that may be
+    /// candidates as there will be in all, and reading them in vain takes longer than what is gained.
+    func prefetch(_ segment: Int, _ ordinals: [UInt32]) {
+        if segment == main { scorer.prefetch(segment, ordinals) }
+    }
 
     /// The best k of some candidates.
     ///
@@ -38,17 +47,14 @@ struct HybridSearch {
     func rank(
         _ found: [TopK.Entry], _ statistics: inout SearchStatistics
     ) throws(GranaryError) -> [FusedCandidate] {
-        var places: [DenseScorer.Place?] = []
-        places.reserveCapacity(found.count)
-        for entry in found { places.append(try scorer.place(entry)) }
+        let places = try scorer.places(found)
         var scores = [Float?](repeating: nil, count: found.count)
         let stop = EarlyStop(query, metric, scorer, canStop: places.allSatisfy { $0 != nil })
         let first = max(2 * min(query.k, found.count), 32)
         var (done, end) = (0, stop == nil ? found.count : min(found.count, first))
         while done < found.count {
-            let wave = (done..<end).compactMap { position in places[position].map { ($0, position) } }
-            try scorer.score(wave, into: &scores)
-            statistics.denseRows += wave.count
+            statistics.denseRows += try scorer.score(
+                done..<end, of: places, isAhead: main != nil, into: &scores)
             (done, end) = (end, min(found.count, 2 * end))
             if done < found.count, stop?.isOver(found, scores, done) == true { break }
         }
@@ -64,24 +70,19 @@ struct HybridSearch {
         forEach: ((TopK.Entry) throws(GranaryError) -> Void) throws(GranaryError) -> Void
     ) throws(GranaryError) -> [FusedCandidate] {
         var top = TopK(query.k)
-        var wave: [(DenseScorer.Place, Int)] = []
         var entries: [TopK.Entry] = []
-        var scores: [Float?] = []
         var rows = 0
         func settle() throws(GranaryError) {
-            scores = [Float?](repeating: nil, count: entries.count)
-            try scorer.score(wave, into: &scores)
-            rows += wave.count
+            var scores = [Float?](repeating: nil, count: entries.count)
+            rows += try scorer.score(entries.indices, of: try scorer.places(entries), into: &scores)
             for (var entry, score) in zip(entries, scores) {
-                entry.score = score ?? 0
+                guard let score else { continue }
+                entry.score = score
                 top.push(entry)
             }
             entries.removeAll(keepingCapacity: true)
-            wave.removeAll(keepingCapacity: true)
         }
         try forEach { (entry) throws(GranaryError) in
-            guard let place = try scorer.place(entry) else { return }
-            wave.append((place, entries.count))
             entries.append(entry)
             if entries.count == 4096 { try settle() }
         }
