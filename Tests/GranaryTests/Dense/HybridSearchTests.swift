@@ -151,6 +151,54 @@ import Testing
         }
     }
 
+    @Test func aCandidateAtTheBoundIsNotLeftOut() throws {
+        let schema = Schema(weights: .float32, dense: DenseSchema(dimensions: 4, element: .float32))
+        let test = try TestIndex(schema)
+        // Sparse scores descend by a thousandth; only one vector, far behind, is as long as the bound says.
+        try test.write { (writer) throws(GranaryError) in
+            for number in 0..<400 {
+                let sparse = try SparseVector(components: [1], weights: [1 - Float(number) / 1000])
+                try writer.upsert(
+                    Document(
+                        id: .number(UInt64(number)), sparse: sparse,
+                        dense: number == 300 ? [0.6, 0, 0.8, 0] : [0, 0.01, 0, 0]))
+            }
+        }
+        var query = Query(
+            sparse: try SparseVector(components: [1], weights: [1]), dense: [0.6, 0, 0.8, 0], k: 5,
+            candidates: 400, fusion: .linear(sparse: 1, dense: 0.4))
+        query.accuracy = .exact
+        #expect(try test.index.snapshot().search(query).map(\.id) == [300, 0, 1, 2, 3])
+    }
+
+    @Test func aFilterHoldsForTheDenseHalfToo() throws {
+        let (test, queries) = try Self.index(DenseSchema(dimensions: 24), seed: 7)
+        let snapshot = try test.index.snapshot()
+        var documents: [Document] = []
+        try snapshot.forEachDocument { documents.append($0) }
+        let few = documents.enumerated().filter { $0.offset % 17 == 0 }.map(\.element)
+        for (sparse, dense) in queries.prefix(4) {
+            for sparse in [sparse, try SparseVector(components: [], weights: [])] {
+                var query = Query(sparse: sparse, dense: dense, k: 20, candidates: 600)
+                query.accuracy = .exact
+                query.filter = .allow(few.map(\.id))
+                let hits = try snapshot.search(query)
+                let found = Dictionary(uniqueKeysWithValues: hits.map { ($0.id, $0.score) })
+                let expected = few.filter { $0.dense != nil }
+                #expect(hits.count <= 20)
+                if sparse.count == 0 { #expect(hits.count == min(20, expected.count)) }
+                #expect(Set(found.keys).isSubset(of: expected.map(\.id)))
+                // None that was left out is better than one that was found.
+                let worst = Double(hits.last?.score ?? 0) - 1e-4
+                guard sparse.count == 0 else { continue }
+                for document in expected where found[document.id] == nil {
+                    let score = try #require(document.dense.map { Self.score($0, dense, .innerProduct) })
+                    #expect(score <= worst + 2e-4)
+                }
+            }
+        }
+    }
+
     @Test(arguments: cases) func withoutASparseVectorAllVectorsAreSearched(
         _ element: DenseElement, _ metric: DenseMetric
     ) throws {

@@ -1,11 +1,11 @@
 /// When so few documents of a segment match a filter that all of their rows are read, which is exact, rather
 /// than the best looked for by blocks. Another plan than the default is for tests and measurements.
 package struct FilterPlan: Sendable {
-    /// Up to so many documents are read one and all. An estimate: to be set by `granary-bench filters
-    /// --mode`.
-    package var directRows = 4096
-    /// Up to this share of the segment's documents are, however many they are. An estimate, too.
-    package var directShare = 0.05
+    /// Up to so many documents are read one and all: it takes as long as going by blocks and misses none
+    /// (`granary-bench filters --mode`, in `Tools/granary-bench/RESULTS.md`).
+    package var directRows = 1024
+    /// Up to this share of the segment's documents are, however many they are.
+    package var directShare = 0.02
 
     /// The default plan.
     package init() {}
