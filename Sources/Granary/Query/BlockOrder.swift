@@ -36,12 +36,13 @@ struct BlockOrder: Sendable {
     /// The blocks of a part: 0, those of at least half of the largest estimate; 1, the others.
     mutating func tier(_ tier: Int) -> [Entry] {
         let buckets = Self.buckets
-        let scale = Float(buckets - 1) / max(largest, .leastNormalMagnitude)
-        // The quotient of a subnormal may be infinite.
+        // No quotient of this is infinite. Estimates that are all below it are in one bucket or two.
+        let unit = max(largest, 0x1p-100)
+        let scale = Float(buckets - 1) / unit
         func bucket(_ estimate: Float) -> Int { buckets - 1 - Int(min(Float(buckets - 1), estimate * scale)) }
         let wanted = tier == 0 ? 0..<buckets / 2 : buckets / 2..<buckets
         // What is surely in the other part is passed over cheaply.
-        let (least, most) = tier == 0 ? (largest * 0.49, Float.infinity) : (0, largest * 0.51)
+        let (least, most) = tier == 0 ? (unit * 0.49, Float.infinity) : (0, unit * 0.51)
         starts.removeAll(keepingCapacity: true)
         starts.append(contentsOf: repeatElement(0, count: buckets + 1))
         var count = 0
