@@ -40,7 +40,7 @@ struct FiltersCommand: ParsableCommand {
 
     private var plan: FilterPlan {
         var plan = FilterPlan()
-        if mode != "planner" { (plan.directRows, plan.directShare) = (0, mode == "direct" ? 1 : 0) }
+        if mode != "planner" { (plan.directRows, plan.directShare) = (mode == "direct" ? .max : 0, 0) }
         return plan
     }
 

@@ -117,11 +117,12 @@ package final class BatchReader: Sendable {
     }
 
     /// Begins to read what is missing of ranges, and waits for nothing. What is wrong is found when they are
-    /// read. The mapped method reads when it needs to, and not before.
+    /// read. Only by methods that gain from it: a ring takes all of a batch faster than advice asks for it
+    /// page by page, and the mapped method reads when it needs to.
     ///
     /// - Parameter range: a range by its number; in any order.
     package func prefetch(_ count: Int, _ range: (Int) -> Range<Int>) {
-        guard let system, budget == nil, method != .mapped else { return }
+        guard let system, budget == nil, method == .advised || method == .parallel else { return }
         do throws(GranaryError) {
             if try seemsResident(count, range) { return }
             let ranges = (0..<count).map(range).sorted { $0.lowerBound < $1.lowerBound }

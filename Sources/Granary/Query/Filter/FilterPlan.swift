@@ -4,8 +4,11 @@ package struct FilterPlan: Sendable {
     /// Up to so many documents are read one and all: it takes as long as going by blocks and misses none
     /// (`granary-bench filters --mode`, in `Tools/granary-bench/RESULTS.md`).
     package var directRows = 1024
-    /// Up to this share of the segment's documents are, however many they are.
+    /// Up to this share of the segment's documents are, as far as they are not more than `mostDirectRows`:
+    /// blocks would miss too many of so few.
     package var directShare = 0.02
+    /// From here on blocks reach the recall whatever the share.
+    package var mostDirectRows = 4096
 
     /// The default plan.
     package init() {}
@@ -14,6 +17,7 @@ package struct FilterPlan: Sendable {
     func isDirect(_ matches: ResolvedFilter.Matches?) -> Bool {
         guard let matches else { return false }
         return matches.count <= directRows
-            || Double(matches.count) <= directShare * Double(matches.documents)
+            || matches.count <= mostDirectRows
+                && Double(matches.count) <= directShare * Double(matches.documents)
     }
 }
