@@ -29,4 +29,24 @@ import Testing
     func refusesCounts(_ option: String) throws {
         #expect(try run(try Workspace(), option).code == 64)
     }
+
+    @Test("Dense vectors are measured cold and warm, over all candidates")
+    func measuresDense() throws {
+        let files = try Workspace()
+        let outcome = try Executable.run(
+            [
+                "dense", "--index", files.file("index"), "--docs", "5000", "--dimensions", "8", "--element",
+                "int8", "--rounds", "1", "--queries-count", "3", "--candidates", "20", "--methods",
+                "parallel",
+                "--rows", files.file("rows"),
+            ], name: "granary-bench")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let lines = outcome.output.split(separator: "\n").dropFirst().map { $0.split(separator: " ") }
+        #expect(
+            lines.map { $0.prefix(4) } == [
+                ["parallel", "20", "20", "cold"], ["parallel", "20", "20", "warm"],
+            ])
+        let rows = try files.read("rows").split(separator: "\n").map { Set($0.split(separator: " ")) }
+        #expect(rows.map(\.count) == [20, 20, 20])
+    }
 }

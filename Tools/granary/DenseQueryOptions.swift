@@ -29,11 +29,7 @@ struct DenseQueryOptions: ParsableArguments {
         if file != nil, isIgnored {
             throw ValidationError("expected --dense-queries or --ignore-dense, found both")
         }
-        if let file, format == nil, VectorFormat(path: file) == nil {
-            throw ValidationError(
-                "expected a name that ends in .fbin, .f16bin, .fvecs or .npy, or --dense-format; found \(file)"
-            )
-        }
+        if let file { try VectorFormat.check(file, format) }
         if let candidates, candidates < 1 {
             throw ValidationError("expected at least one candidate, found \(candidates)")
         }

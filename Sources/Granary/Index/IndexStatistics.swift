@@ -60,7 +60,7 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
         public var rows: Int
         /// How those are read that are not in memory.
         public var readMethod: String
-        /// Pages that this snapshot's searches asked about and found in memory.
+        /// Pages that searches of this process asked about and found in memory, since the files were opened.
         public var pagesFound: Int
         /// Pages that they had to read.
         public var pagesRead: Int

@@ -8,9 +8,10 @@ import Synchronization
 /// are bytes of the file, ascending by where they begin; they may touch, overlap and be empty.
 ///
 /// Files of the system are read by a `ReadMethod`; others by `ReadableFile.read`. Where a file turns out
-/// shorter than its mapping, or the device fails, reads throw; only a page that goes between being read and
-/// being used raises a signal then, as with every mapping. The mapping and the file are told that they are
-/// read at random. Safe to use from several threads.
+/// shorter than its mapping, or the device fails, reads throw. A page that goes between being read and being
+/// used, and one that `seemsResident` was wrong about, is read by using it: a device that fails just then
+/// raises a signal, as with every mapping. The mapping and the file are told that they are read at random.
+/// Safe to use from several threads.
 package final class BatchReader: Sendable {
     private let file: any ReadableFile
     private let mapping: MappedBytes
@@ -149,6 +150,8 @@ package final class BatchReader: Sendable {
             $0.lowerBound < $1.lowerBound
         }
         try system.admit(sample)
+        // The rest is used without having been looked at.
+        try system.checkLength(mapping.count)
         var windows = system.geometry.windows(covering: sample)
         try system.findResident(&windows, isWhole: false)
         let missing = windows.reduce(0) { $0 + $1.missing.nonzeroBitCount }

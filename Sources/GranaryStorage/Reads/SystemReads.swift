@@ -30,7 +30,11 @@ final class SystemReads: Sendable {
         if let gate = access.gate {
             for range in ranges { try gate(UInt64(range.lowerBound), range.count) }
         }
-        let end = ranges.reduce(0) { max($0, $1.upperBound) }
+        try checkLength(ranges.reduce(0) { max($0, $1.upperBound) })
+    }
+
+    /// Asks whether the file is long enough still for the bytes up to `end`.
+    func checkLength(_ end: Int) throws(GranaryError) {
         let length = granary_file_length(access.descriptor)
         guard length >= Int64(end) else {
             throw GranaryError(

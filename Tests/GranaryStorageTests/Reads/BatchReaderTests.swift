@@ -125,6 +125,19 @@ struct BatchReaderTests {
         // Now that it is known, nothing is taken on trust.
         try reader.whenResident(ranges) { _ in }
         #expect(try !seems())
+        // A file that has become shorter is found whatever the sample.
+        for _ in 0..<9 { try reader.whenResident(ranges) { _ in } }
+        #expect(try seems())
+        let shortened = try FileHandle(forWritingTo: URL(fileURLWithPath: fixture.path))
+        try shortened.truncate(atOffset: UInt64(fixture.content.count - 1))
+        #expect(errorCode { try seems() } == .truncated)
+        try shortened.close()
+    }
+
+    @Test("trust nothing under a budget, which has to know")
+    func trustsNothingUnderBudget() throws {
+        let fixture = try ReadFixture(lengthBytes: 8 << 20)
+        let ranges = (0..<256).map { $0 * 32768..<$0 * 32768 + 1000 }
         let budgeted = try fixture.reader(.parallel, residentBytes: 64 << 20)
         for _ in 0..<10 { try budgeted.whenResident(ranges) { _ in } }
         #expect(try !budgeted.seemsResident(ranges.count) { ranges[$0] })

@@ -26,7 +26,7 @@ struct DenseCommand: ParsableCommand {
     @Option(help: "Documents.") var docs = 1_000_000
     @Option(help: "Dimensions of the dense vectors.") var dimensions = 384
     @Option(help: "Elements of the dense vectors: float32, float16, bfloat16 or int8.") var element =
-        "float16"
+        DenseElement.float16
     @Option(help: "Candidates of a query, separated by commas.") var candidates = "100,1000"
     @Option(help: "Queries of a round.") var queriesCount = 40
     @Option(help: "Cold rounds.") var rounds = 5
@@ -80,9 +80,6 @@ struct DenseCommand: ParsableCommand {
     }
 
     private func build(_ collection: RandomCollection) throws {
-        guard let element = DenseElement.allCases.first(where: { "\($0)" == element }) else {
-            throw ValidationError("expected one of \(DenseElement.allCases), found \(element)")
-        }
         let schema = Schema(dense: DenseSchema(dimensions: dimensions, element: element))
         // One segment, unless that takes more memory than this.
         let writer = try Index.create(at: index, schema: schema).writer(WriterOptions(memoryBytes: 8 << 30))

@@ -20,17 +20,22 @@ struct VectorFileOptions: ParsableArguments {
     func validate() throws {
         if file == nil, format != nil { throw ValidationError("--dense-format goes with --dense") }
         if file != nil, isIgnored { throw ValidationError("expected --dense or --ignore-dense, found both") }
-        if let file, format == nil, VectorFormat(path: file) == nil {
-            throw ValidationError(
-                "expected a name that ends in .fbin, .f16bin, .fvecs or .npy, or --dense-format; found \(file)"
-            )
-        }
+        if let file { try VectorFormat.check(file, format) }
     }
 
     /// The file, opened; nil where none is given.
     func open() throws(GranaryError) -> VectorFile? {
         guard let file else { return nil }
         return try VectorFile.open(DocumentSource.resolved(file), format: format)
+    }
+}
+
+extension VectorFormat {
+    /// Refuses a file whose layout neither its name nor --dense-format says.
+    static func check(_ file: String, _ format: VectorFormat?) throws {
+        guard format == nil, VectorFormat(path: file) == nil else { return }
+        throw ValidationError(
+            "expected a name that ends in .fbin, .f16bin, .fvecs or .npy, or --dense-format; found \(file)")
     }
 }
 

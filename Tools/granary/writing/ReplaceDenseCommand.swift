@@ -34,11 +34,7 @@ struct ReplaceDenseCommand: ParsableCommand {
 
     func validate() throws {
         if numbers, ids == nil { throw ValidationError("--numbers goes with --ids") }
-        if format == nil, VectorFormat(path: dense) == nil {
-            throw ValidationError(
-                "expected a name that ends in .fbin, .f16bin, .fvecs or .npy, or --dense-format; found "
-                    + dense)
-        }
+        try VectorFormat.check(dense, format)
     }
 
     func run() throws {

@@ -82,18 +82,12 @@ final class DenseFile: Sendable {
     ///
     /// - Throws: `checksumMismatch`. Complexity: a bit for each row; each page once.
     func verify(_ rows: some Sequence<Int>) throws(GranaryError) {
-        let layout = codec.layout
         let fresh = verified.withLock { bits in
             var fresh: [Int] = []
             for row in rows {
-                let start = layout.offset(row)
-                var page = start / DenseLayout.pageBytes
-                repeat {
-                    if bits[page / 64] & 1 << UInt64(page % 64) == 0, fresh.last != page {
-                        fresh.append(page)
-                    }
-                    page += 1
-                } while page * DenseLayout.pageBytes < start + layout.stride
+                for page in codec.layout.pages(row) where bits[page / 64] & 1 << UInt64(page % 64) == 0 {
+                    if fresh.last != page { fresh.append(page) }
+                }
             }
             return fresh
         }
