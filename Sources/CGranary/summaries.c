@@ -1,5 +1,5 @@
 #include "granary_summaries.h"
-#include "rows_internal.h"
+#include "rows/rows_internal.h"
 
 #if defined(__x86_64__)
 #include <emmintrin.h>

@@ -12,6 +12,7 @@ struct BuildArguments: ParsableArguments {
     @Option(help: "The share of a summary's mass that is kept.") var energy: Double?
     @Option(help: "Queries of the calibration.") var calibration: Int?
     @Option(help: "Smaller segments are searched exactly.") var exactBelow: Int?
+    @Option(help: "Segments of at least so many documents have blocks.") var blocksFrom: Int?
 
     var options: BuildOptions {
         var options = BuildOptions()
@@ -24,6 +25,7 @@ struct BuildArguments: ParsableArguments {
         options.summaryEnergy = energy ?? options.summaryEnergy
         options.calibrationQueries = calibration ?? options.calibrationQueries
         options.exactBelow = exactBelow ?? options.exactBelow
+        options.blocksFrom = blocksFrom ?? options.blocksFrom
         return options
     }
 }

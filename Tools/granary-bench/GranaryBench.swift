@@ -47,7 +47,10 @@ struct SearchBench: ParsableCommand {
     @Flag(help: "Measures exact search as well.") var exact = false
     @Flag(help: "Sweeps a grid of search settings besides the recalls that calibration knows.") var grid =
         false
-    @Option(help: "Measures these settings only, as listMass:blockFactor,….") var settings: String?
+    @Option(
+        help:
+            "Measures these settings only, as listMass:estimateFactor,…, or leastImpact:estimateFactor,… where that is below 0.1."
+    ) var settings: String?
     @Flag(help: "Prints what a query does on average, for each row, to standard error.") var counts = false
     @OptionGroup(title: "Build options") var build: BuildArguments
 
@@ -130,21 +133,32 @@ struct SearchBench: ParsableCommand {
         if let settings {
             return settings.split(separator: ",").map { pair in
                 let parts = pair.split(separator: ":").map { Double($0) ?? 0 }
-                return .settings(SearchSettings(listMass: parts.first ?? 0.7, blockFactor: parts.last ?? 0.9))
+                return .settings(knobs(reading: parts.first ?? 0.7, factor: parts.last ?? 0.9))
             }
         }
         var points: [Query.Accuracy] = [
             0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995,
         ].map { .recall($0) }
         if grid {
-            for mass in [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1] {
+            // Both kinds of reading: a segment takes notice of one of them.
+            let readings = [
+                0.05, 0.04, 0.03, 0.02, 0.015, 0.01, 0.005, 0.003, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1,
+            ]
+            for reading in readings {
                 for factor in [1.2, 1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5] {
-                    points.append(.settings(SearchSettings(listMass: mass, blockFactor: factor)))
+                    points.append(.settings(knobs(reading: reading, factor: factor)))
                 }
             }
         }
         if exact { points.append(.exact) }
         return points
+    }
+
+    /// Small numbers are impacts: no list mass is as small.
+    private func knobs(reading: Double, factor: Double) -> SearchSettings {
+        reading < 0.1
+            ? SearchSettings(leastImpact: reading, estimateFactor: factor)
+            : SearchSettings(listMass: reading, estimateFactor: factor)
     }
 
     private func report(_ row: BenchRow) {
@@ -153,7 +167,7 @@ struct SearchBench: ParsableCommand {
         if counts {
             let c = row.statistics
             line +=
-                "  lists \(c.lists / row.queries) summaries \(c.summaries / row.queries) blocks \(c.blocks / row.queries)"
+                "  lists \(c.lists / row.queries) postings \(c.postings / row.queries) summaries \(c.summaries / row.queries) blocks \(c.blocks / row.queries)"
             line += " rows \(c.rows / row.queries) exact \(c.exactRows / row.queries)"
         }
         FileHandle.standardError.write(Data((line + "\n").utf8))

@@ -47,7 +47,8 @@ struct Sweep {
         switch accuracy {
         case .exact: "{\"exact\": true}"
         case .recall(let recall): "{\"recall\": \(recall)}"
-        case .settings(let settings): "{\"mass\": \(settings.listMass), \"factor\": \(settings.blockFactor)}"
+        case .settings(let settings):
+            "{\"mass\": \(settings.listMass), \"least\": \(settings.leastImpact), \"factor\": \(settings.estimateFactor)}"
         }
     }
 }
@@ -77,6 +78,7 @@ struct BenchRow {
 
     mutating func add(_ other: SearchStatistics) {
         statistics.lists += other.lists
+        statistics.postings += other.postings
         statistics.summaries += other.summaries
         statistics.blocks += other.blocks
         statistics.rows += other.rows

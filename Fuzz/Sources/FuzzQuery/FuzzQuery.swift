@@ -32,8 +32,14 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
         switch accuracy & 3 {
         case 0: Query(sparse: vector, k: k, exact: true)
         case 1: Query(sparse: vector, k: k, recall: setting)
-        case 2: Query(sparse: vector, k: k, settings: SearchSettings(listMass: setting, blockFactor: 0.8))
-        default: Query(sparse: vector, k: k, settings: SearchSettings(listMass: 1, blockFactor: setting))
+        case 2:
+            Query(
+                sparse: vector, k: k,
+                settings: SearchSettings(listMass: setting, leastImpact: setting, estimateFactor: 0.8))
+        default:
+            Query(
+                sparse: vector, k: k,
+                settings: SearchSettings(listMass: 1, leastImpact: 0, estimateFactor: setting))
         }
     guard let hits = try? snapshot.search(query) else { return 0 }
     check(hits, query, seed, snapshot)

@@ -61,7 +61,7 @@ func read(_ index: Index, _ seed: Seed) throws(GranaryError) -> Bool {
         : try SparseVector(components: [1, 7, 20, 33, 59, 4_000_000_000], weights: [1, 0.5, 2, 1, 1, 1])
     var queries = [
         Query(sparse: vector, k: 5, exact: true), Query(sparse: vector, k: 3, recall: 0.9),
-        Query(sparse: vector, k: 100, settings: SearchSettings(listMass: 1, blockFactor: 0)),
+        Query(sparse: vector, k: 100, settings: .everything),
     ]
     if let document = try? snapshot.document(id: seed.keys[11]) {
         queries.append(Query(sparse: document.sparse, k: 10, recall: 0.99))

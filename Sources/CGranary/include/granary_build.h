@@ -33,13 +33,6 @@ size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
                         uint32_t *entries, const granary_row_statistics *statistics);
 
-/// Everything needed to read rows back while building.
-typedef struct {
-    granary_rows rows;
-    granary_fine fine;
-    const float *steps;
-} granary_row_source;
-
 /// The entries of a row whose float16 weight is at least `threshold`, and at least the `floor` strongest ones
 /// (earlier components first among equals). Returns their number, or -1. `strongest` receives the strongest
 /// component. The floor's entries have the top bit of `halves` set.
@@ -74,5 +67,20 @@ long granary_summarise(granary_builder *b, const granary_row_source *source, con
 size_t granary_summaries_make(granary_builder *b, const granary_summary_entry *entries, size_t n,
                               size_t blocks, uint32_t components, uint8_t wide,
                               granary_summary_entry *sorted, uint8_t *out);
+
+/// Working memory of one thread for the impact-ordered lists of windows (`granary_impacts.h`).
+typedef struct granary_window_builder granary_window_builder;
+
+/// Null when there is no memory.
+granary_window_builder *granary_window_builder_create(uint32_t components);
+void granary_window_builder_free(granary_window_builder *builder);
+
+/// Makes the lists of a window of n rows: the postings that `granary_row_select` chooses. By component,
+/// `lengths` receives the length of its list in words of 2 bytes (0 for none) and `counts` its postings;
+/// `lists` the lists one after the other, valid until the next call. Returns their words, or -1 for a
+/// malformed row or a lack of memory.
+long granary_window_make(granary_window_builder *w, granary_builder *b, const granary_row_source *source,
+                         uint32_t first, uint32_t n, uint16_t threshold, uint32_t floor, uint32_t *lengths,
+                         uint32_t *counts, const uint16_t **lists);
 
 #endif

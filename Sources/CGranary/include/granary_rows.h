@@ -33,6 +33,13 @@ typedef struct {
     uint8_t width;          // bytes an entry: 0, 1 or 4
 } granary_fine;
 
+/// Everything needed to read stored weights.
+typedef struct {
+    granary_rows rows;
+    granary_fine fine;
+    const float *steps; // a step per local component (linear rows only)
+} granary_row_source;
+
 /// Levels of the kernels: 0 scalar, 1 AVX2. All give the same bits.
 int granary_rows_best_level(void);
 
@@ -62,6 +69,24 @@ long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *co
 /// `steps` has a step per local component (linear rows only). Returns 0, or -1 for a malformed row.
 int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps,
                         uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights, int level);
+
+/// A query in full: its components in a segment, and by component the place of each of them among all of the
+/// query's weights (anything at other components).
+typedef struct {
+    const uint32_t *components;
+    size_t n;
+    const uint16_t *places;
+    const float *weights;
+    size_t count;
+} granary_full_query;
+
+/// Scores rows by their stored weights: the products of all of the query's weights, in order, with the stored
+/// weights at their components, added in float32. `table` is the query's table, as for `granary_rows_score`;
+/// `stored` has a place for each of the query's weights. Returns how many rows were malformed; their score
+/// is 0.
+size_t granary_rows_score_full(const granary_row_source *source, const float *table,
+                               const granary_full_query *query, const uint32_t *ordinals, size_t n,
+                               float *stored, float *scores, int level);
 
 /// The most bytes that a row of n entries below `components` needs; more than its stored entries, bridges and
 /// padding included.

@@ -26,8 +26,11 @@ public struct BuildOptions: Sendable, Equatable {
     public var summaryBlend: Double
     /// The share of a summary's mass that is kept, its strongest components first, above 0 and up to 1.
     public var summaryEnergy: Double
-    /// Segments of fewer documents are searched exactly and have no blocks.
+    /// Segments of fewer documents are searched exactly: they have neither impact-ordered lists nor blocks.
     public var exactBelow: Int
+    /// Segments of at least so many documents have posting blocks with summaries; smaller ones have
+    /// impact-ordered posting lists, which are faster there.
+    public var blocksFrom: Int
     /// Documents used as queries to calibrate recall, fewer (down to 64) in segments of over 500,000
     /// documents; 0 leaves the defaults.
     public var calibrationQueries: Int
@@ -43,6 +46,7 @@ public struct BuildOptions: Sendable, Equatable {
         centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
         summaryBlend: Double = 0.5, summaryEnergy: Double = 0.4, exactBelow: Int = 1000,
+        blocksFrom: Int = 4_000_000,
         calibrationQueries: Int = 256, calibrateFrom: Int = 20_000,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {
@@ -57,6 +61,7 @@ public struct BuildOptions: Sendable, Equatable {
         self.summaryBlend = summaryBlend
         self.summaryEnergy = summaryEnergy
         self.exactBelow = exactBelow
+        self.blocksFrom = blocksFrom
         self.calibrationQueries = calibrationQueries
         self.calibrateFrom = calibrateFrom
         self.seed = seed
@@ -75,6 +80,7 @@ public struct BuildOptions: Sendable, Equatable {
             ((0...1).contains(summaryBlend), "summaryBlend in 0...1"),
             (summaryEnergy > 0 && summaryEnergy <= 1, "summaryEnergy above 0 and up to 1"),
             (exactBelow >= 0, "exactBelow of at least 0"),
+            (blocksFrom >= 0, "blocksFrom of at least 0"),
             ((0...100_000).contains(calibrationQueries), "calibrationQueries in 0...100000"),
             (calibrateFrom >= 0, "calibrateFrom of at least 0"),
         ]
@@ -83,9 +89,17 @@ public struct BuildOptions: Sendable, Equatable {
         }
     }
 
+    /// Whether a segment of so many documents has blocks rather than impact-ordered lists.
+    func hasBlocks(documents: Int) -> Bool { documents >= blocksFrom }
+
     /// Postings kept for each document of a segment of `documents` documents with `entries` non-zeros in all.
     func postings(documents: Int, entries: Int) -> Double {
         if let postingsPerDocument { return postingsPerDocument }
+        if !hasBlocks(documents: documents) {
+            // What lists have beyond is read by no search but one for nearly all.
+            let share = documents <= 100_000 ? 0.6 : 0.4
+            return share * Double(entries) / Double(max(1, documents))
+        }
         // Small collections need longer lists for the same recall; large ones are decided by their strongest
         // postings.
         let share = documents <= 100_000 ? 0.3 : max(0.08, 0.3 * (100_000 / Double(documents)).squareRoot())

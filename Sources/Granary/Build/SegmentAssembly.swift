@@ -18,6 +18,8 @@ struct SegmentAssembly {
     private var shared: [DenseFile] = []
     private var dense: FileRecord?
 
+    private var windows = 0
+    private var postings: UInt64 = 0
     /// By list: its first block; one more at the end.
     private var lists: [UInt32] = [0]
     /// Documents of each block (rows), block after block.
@@ -49,8 +51,24 @@ struct SegmentAssembly {
             id: fileSystem.randomIdentifier())
     }
 
-    /// Writes block summaries and their directories; nil for a segment that is searched exactly.
-    mutating func writeLists(_ selection: PostingSelection?) throws(GranaryError) {
+    /// Writes impact-ordered posting lists of the weights from a threshold on.
+    mutating func writeImpacts(threshold: UInt16) throws(GranaryError) {
+        windows = ImpactsView.windows(documents: rows.count)
+        try blocksFile.beginSection(.impacts)
+        let lists = try ImpactListBuilder(
+            rows: rows, threshold: threshold, options: context.options, threads: context.threads
+        ).write(to: blocksFile, context)
+        postings = lists.postings
+        try blocksFile.endSection(elements: postings)
+        try summaryFile.write(.impactStarts, lists.starts)
+        try writeBlocks(nil, isComplete: zip(lists.counts, rows.statistics.rows).map { $0 == $1 })
+    }
+
+    /// Writes block summaries and their directories, and numbers the documents; nil for a segment without
+    /// blocks.
+    mutating func writeBlocks(
+        _ selection: PostingSelection?, isComplete known: [Bool]? = nil
+    ) throws(GranaryError) {
         var (summaryStarts, listTables): ([UInt32], [UInt32]) = ([0], [0])
         var isComplete: [Bool] = []
         if let selection {
@@ -85,7 +103,7 @@ struct SegmentAssembly {
         } else {
             lists = [UInt32](repeating: 0, count: componentOf.count + 1)
             listTables = lists
-            isComplete = [Bool](repeating: false, count: componentOf.count)
+            isComplete = known ?? [Bool](repeating: false, count: componentOf.count)
             try summaryFile.write(.summaries, [] as [UInt8])
         }
         try summaryFile.write(.summaryStarts, summaryStarts)
@@ -93,6 +111,7 @@ struct SegmentAssembly {
         try summaryFile.write(.listTables, listTables)
         try summaryFile.write(.listMaxima, rows.statistics.largest.map(\.bitPattern))
         try summaryFile.write(.listFlags, isComplete.map { UInt8($0 ? 1 : 0) })
+        if selection != nil { postings = UInt64(members.count) }
         number()
     }
 
@@ -111,7 +130,7 @@ struct SegmentAssembly {
         let facts = SegmentFacts(
             documents: UInt32(rows.count), components: rows.components, weights: rows.type,
             payloadCompression: context.schema.payloadCompression, entries: rows.statistics.entries,
-            postings: UInt64(members.count), blocks: UInt32(blockSizes.count))
+            postings: postings, blocks: UInt32(blockSizes.count), windows: UInt32(windows))
         try blocksFile.write(.segment, facts.encoded)
         try writeRows()
         // They are in the file now, which is as large: no need to have them twice while it grows.
@@ -226,7 +245,7 @@ struct SegmentAssembly {
     }
 
     private func calibrate(_ blocks: FileRecord) throws(GranaryError) {
-        guard !blockSizes.isEmpty, context.options.calibrationQueries > 0,
+        guard !blockSizes.isEmpty || windows > 0, context.options.calibrationQueries > 0,
             rows.count >= context.options.calibrateFrom
         else { return }
         let written = try Container.open(

@@ -42,8 +42,9 @@ struct SegmentBuilder: ~Copyable, Sendable {
     /// Memory that this segment needs until it is finished, in bytes, roughly: what `memoryBytes` is compared
     /// with.
     mutating func estimatedMemoryBytes() -> Int {
-        let postings =
-            options.postings(documents: documentCount, entries: entries) * Double(documentCount)
+        // What becomes a segment with blocks has all its postings in memory; the others work by window.
+        let listed = options.hasBlocks(documents: documentCount) ? documentCount : min(documentCount, 1 << 17)
+        let postings = options.postings(documents: documentCount, entries: entries) * Double(listed)
         // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
         // entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
@@ -156,7 +157,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
                 directory: context.directory, progress: context.progress),
             componentOf: componentOf, kept: kept, keys: keys,
             keyStarts: keyStarts, insertions: kept.map { offsets[Int($0)] - first })
-        try assembly.writeLists(try selection(assembly.rows, context))
+        try writeLists(&assembly, context)
         try assembly.writeDocuments(&payloads)
         let spilled = denseRows == nil ? try dense?.rows() : nil
         if let rows = denseRows ?? spilled { try assembly.writeDense(rows) }
@@ -167,16 +168,19 @@ struct SegmentBuilder: ~Copyable, Sendable {
         return built
     }
 
-    /// The postings of a segment; nil for one that is searched exactly.
-    private func selection(
-        _ rows: EncodedRows, _ context: BuildContext
-    ) throws(GranaryError) -> PostingSelection? {
-        guard rows.count > 0, rows.count >= options.exactBelow else { return nil }
+    /// Writes what a segment of this size is searched by: nothing but its rows, impact-ordered lists, or
+    /// blocks.
+    private func writeLists(_ assembly: inout SegmentAssembly, _ context: BuildContext) throws(GranaryError) {
+        let rows = assembly.rows
+        guard rows.count > 0, rows.count >= options.exactBelow else { return try assembly.writeBlocks(nil) }
         let entries = Int(rows.statistics.entries)
         let wanted = options.postings(documents: rows.count, entries: entries) * Double(rows.count)
-        return try PostingSelection(
-            rows, threshold: PostingSelection.threshold(rows.statistics.histogram, wanted: wanted),
-            options: options, progress: context.progress)
+        let threshold = PostingSelection.threshold(rows.statistics.histogram, wanted: wanted)
+        guard options.hasBlocks(documents: rows.count) else {
+            return try assembly.writeImpacts(threshold: threshold)
+        }
+        try assembly.writeBlocks(
+            try PostingSelection(rows, threshold: threshold, options: options, progress: context.progress))
     }
 
     /// Calls its parameter with the components and weights of each document.

@@ -15,50 +15,67 @@ struct Calibration: Sendable {
     private(set) var rows: [Row]
     /// Whether the segment has measured them itself.
     let isMeasured: Bool
+    /// Whether they are for impact-ordered lists.
+    private let hasImpacts: Bool
 
     /// Used where nothing has been measured.
     static let defaults: [Row] = [
-        Row(recall: 0.9, settings: SearchSettings(listMass: 0.6, blockFactor: 0.9), measured: 0),
-        Row(recall: 0.95, settings: SearchSettings(listMass: 0.75, blockFactor: 0.85), measured: 0),
-        Row(recall: 0.998, settings: SearchSettings(listMass: 0.95, blockFactor: 0.6), measured: 0),
+        Row(recall: 0.9, settings: settings(false, 0.6, 0.9), measured: 0),
+        Row(recall: 0.95, settings: settings(false, 0.75, 0.85), measured: 0),
+        Row(recall: 0.998, settings: settings(false, 0.95, 0.6), measured: 0),
+    ]
+    /// The same for segments with impact-ordered lists.
+    static let impactDefaults: [Row] = [
+        Row(recall: 0.9, settings: settings(true, 0.025, 0.8), measured: 0),
+        Row(recall: 0.95, settings: settings(true, 0.015, 0.75), measured: 0),
+        Row(recall: 0.998, settings: settings(true, 0.003, 0.6), measured: 0),
     ]
     private static let rowBytes = 16
+
+    /// What the two numbers of a row say: how much of the lists is read, and the estimates' factor.
+    private static func settings(_ hasImpacts: Bool, _ reading: Double, _ factor: Double) -> SearchSettings {
+        hasImpacts
+            ? SearchSettings(leastImpact: reading, estimateFactor: factor)
+            : SearchSettings(listMass: reading, estimateFactor: factor)
+    }
 
     /// Reads the section; without one the defaults hold.
     ///
     /// - Throws: `corrupt` for values out of range or out of order.
-    init(_ section: Section?, path: String) throws(GranaryError) {
+    init(_ section: Section?, hasImpacts: Bool, path: String) throws(GranaryError) {
         isMeasured = section != nil
+        self.hasImpacts = hasImpacts
         guard let section else {
-            rows = Self.defaults
+            rows = hasImpacts ? Self.impactDefaults : Self.defaults
             return
         }
         var reader = ByteReader(section.bytes, path: path, section: section.id.name)
         rows = []
         for _ in 0..<section.count / Self.rowBytes {
             let recall = Float(bitPattern: try reader.next(UInt32.self))
-            let mass = Float(bitPattern: try reader.next(UInt32.self))
+            let reading = Float(bitPattern: try reader.next(UInt32.self))
             let factor = Float(bitPattern: try reader.next(UInt32.self))
             let measured = Float(bitPattern: try reader.next(UInt32.self))
-            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(mass),
+            guard recall > rows.last?.recall ?? 0, recall <= 1, (0...1).contains(reading),
                 (0...10).contains(factor),
                 (0...1).contains(measured)
             else {
                 throw GranaryError(
                     .corrupt,
-                    "expected ascending recalls with their settings, found \(recall), \(mass), \(factor)",
+                    "expected ascending recalls with their settings, found \(recall), \(reading), \(factor)",
                     path: path, section: section.id.name)
             }
             rows.append(
                 Row(
                     recall: recall,
-                    settings: SearchSettings(listMass: Double(mass), blockFactor: Double(factor)),
+                    settings: Self.settings(hasImpacts, Double(reading), Double(factor)),
                     measured: measured))
         }
     }
 
-    init(rows: [Row]) {
+    init(rows: [Row], hasImpacts: Bool) {
         self.rows = rows
+        self.hasImpacts = hasImpacts
         isMeasured = true
     }
 
@@ -66,8 +83,9 @@ struct Calibration: Sendable {
         var writer = ByteWriter()
         for row in rows {
             writer.append(row.recall.bitPattern)
-            writer.append(Float(row.settings.listMass).bitPattern)
-            writer.append(Float(row.settings.blockFactor).bitPattern)
+            let settings = row.settings
+            writer.append(Float(hasImpacts ? settings.leastImpact : settings.listMass).bitPattern)
+            writer.append(Float(row.settings.estimateFactor).bitPattern)
             writer.append(row.measured.bitPattern)
         }
         return writer.bytes

@@ -111,6 +111,28 @@ struct ComponentNames: Sendable {
         return Int(found) < count ? found : nil
     }
 
+    /// Those of some components that the segment has: local number × 2^32 + position, ascending.
+    func locals(of wanted: [UInt32]) -> [UInt64] {
+        var found: [UInt64] = []
+        found.reserveCapacity(wanted.count)
+        let words = Kernels.words(lookup.bytes)
+        let isDirect = lookup.codec == ComponentSections.directCodec
+        for position in wanted.indices {
+            let component = wanted[position]
+            let local: UInt32
+            if isDirect {
+                guard Int(component) < words.count, words[Int(component)] < count else { continue }
+                local = words[Int(component)]
+            } else {
+                guard let searched = self.local(of: component) else { continue }
+                local = searched
+            }
+            found.append(UInt64(local) << 32 | UInt64(position))
+        }
+        found.sort()
+        return found
+    }
+
     /// The bytes of a local number's token.
     private func tokenBytes(_ local: UInt32) -> [UInt8]? {
         guard let tokens else { return nil }

@@ -22,16 +22,18 @@ extension DocumentKey {
     /// The key of stored bytes; nil for bytes that no key has.
     init?(encoded bytes: RawSpan) {
         guard let kind = bytes.byte(at: 0) else { return nil }
-        let rest = (1..<max(1, bytes.byteCount)).compactMap { bytes.byte(at: $0) }
         switch kind {
         case 0:
+            let rest = (1..<bytes.byteCount).compactMap { bytes.byte(at: $0) }
             guard (1...255).contains(rest.count), let string = String(validating: rest, as: UTF8.self) else {
                 return nil
             }
             self = .string(string)
         case 1:
-            guard rest.count == 8 else { return nil }
-            self = .number(rest.reversed().reduce(0) { $0 << 8 | UInt64($1) })
+            guard bytes.byteCount == 9 else { return nil }
+            // SAFETY: the eight bytes were just counted; every pattern of bits is a number.
+            self = .number(
+                UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 1, as: UInt64.self)))
         default: return nil
         }
     }

@@ -17,16 +17,15 @@ enum Kernels {
     /// What a log code's value must be multiplied with: the table of a query carries it.
     static let logScale: Float = 0x1p112
 
-    /// Scores the first `count` of some rows into `scores`; returns how many were malformed (their score is
-    /// 0).
+    /// Scores `count` rows, those of `ordinals` from `first` on, into `scores`; returns how many were
+    /// malformed (their score is 0).
     static func score(
-        _ rows: borrowing RowsView, table: [Float], ordinals: [UInt32], count: Int,
+        _ rows: borrowing RowsView, table: [Float], ordinals: [UInt32], from first: Int = 0, count: Int,
         into scores: inout [Float],
         level: Int32 = bestLevel
     ) -> Int {
         guard table.count >= tableLength(components: rows.components, isWide: rows.isWide),
-            scores.count >= count,
-            ordinals.count >= count, count >= 0
+            scores.count >= count, first >= 0, count >= 0, ordinals.count - first >= count
         else { return max(1, count) }
         // SAFETY: the lengths were checked above; the kernel checks ordinals and rows against the view.
         return unsafe withRows(rows) { cRows in
@@ -34,7 +33,8 @@ enum Kernels {
                 unsafe ordinals.withUnsafeBufferPointer { ordinals in
                     unsafe scores.withUnsafeMutableBufferPointer { scores in
                         unsafe granary_rows_score(
-                            cRows, table.baseAddress, ordinals.baseAddress, count, scores.baseAddress, level)
+                            cRows, table.baseAddress, ordinals.baseAddress.map { unsafe $0 + first }, count,
+                            scores.baseAddress, level)
                     }
                 }
             }

@@ -28,8 +28,9 @@ enum KeySections {
     }
 }
 
-/// The keys of a segment, mapped.
-struct KeyTable: Sendable {
+/// The keys of a segment, mapped. A class: each hit of a search looks its key up, and copies of sections
+/// would cost more than that.
+final class KeyTable: Sendable {
     let keys: Section
     let starts: Section
     let hashes: Section
@@ -55,6 +56,15 @@ struct KeyTable: Sendable {
         guard from < to, to <= keys.count, to - from <= 256 else { return nil }
         let span = keys.bytes
         return (from..<to).compactMap { span.byte(at: $0) }
+    }
+
+    /// The key of a document; nil when the table is damaged.
+    func key(of ordinal: UInt32) -> DocumentKey? {
+        let starts = Kernels.words(starts.bytes)
+        guard Int(ordinal) + 1 < starts.count else { return nil }
+        let (from, to) = (Int(starts[Int(ordinal)]), Int(starts[Int(ordinal) + 1]))
+        guard from < to, to <= keys.count else { return nil }
+        return DocumentKey(encoded: keys.bytes.extracting(from..<to))
     }
 
     /// The first place of the table of hashes that does not have what a writer puts there: each ordinal once,

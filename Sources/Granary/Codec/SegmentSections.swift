@@ -23,6 +23,7 @@ extension SectionID {
     static let tokenStarts = SectionID(rawValue: 18, name: "token starts")
     static let tokenOrder = SectionID(rawValue: 19, name: "token order")
     static let postings = SectionID(rawValue: 20, name: "postings")
+    static let impacts = SectionID(rawValue: 21, name: "impacts")
     // In `.summary`.
     static let lists = SectionID(rawValue: 32, name: "lists")
     static let listMaxima = SectionID(rawValue: 33, name: "list maxima")
@@ -32,6 +33,7 @@ extension SectionID {
     static let summaryStarts = SectionID(rawValue: 37, name: "summary starts")
     static let calibration = SectionID(rawValue: 38, name: "calibration")
     static let listTables = SectionID(rawValue: 39, name: "list tables")
+    static let impactStarts = SectionID(rawValue: 40, name: "impact starts")
     // In `.dead`.
     static let dead = SectionID(rawValue: 48, name: "dead")
 }
@@ -52,8 +54,10 @@ struct SegmentFacts: Equatable {
     var entries: UInt64
     /// Postings in all lists.
     var postings: UInt64
-    /// Blocks of all lists; 0 in a segment that is searched exactly.
+    /// Blocks of all lists; 0 in a segment without blocks.
     var blocks: UInt32
+    /// Windows of the impact-ordered lists; 0 in a segment without them.
+    var windows: UInt32
 
     static let length = 64
 
@@ -68,13 +72,14 @@ struct SegmentFacts: Equatable {
         writer.append(blocks)
         writer.append(entries)
         writer.append(postings)
+        writer.append(windows)
         writer.bytes.append(contentsOf: [UInt8](repeating: 0, count: Self.length - writer.bytes.count))
         return writer.bytes
     }
 
     init(
         documents: UInt32, components: UInt32, weights: WeightType, payloadCompression: PayloadCompression,
-        entries: UInt64, postings: UInt64, blocks: UInt32
+        entries: UInt64, postings: UInt64, blocks: UInt32, windows: UInt32
     ) {
         self.documents = documents
         self.components = components
@@ -84,6 +89,7 @@ struct SegmentFacts: Equatable {
         self.entries = entries
         self.postings = postings
         self.blocks = blocks
+        self.windows = windows
     }
 
     /// - Throws: `corrupt` for values that no writer makes.
@@ -102,6 +108,7 @@ struct SegmentFacts: Equatable {
         blocks = try reader.next(UInt32.self)
         entries = try reader.next(UInt64.self)
         postings = try reader.next(UInt64.self)
+        windows = try reader.next(UInt32.self)
         guard let weights = WeightType(rawValue: weights),
             let compression = PayloadCompression(rawValue: compression)
         else {
@@ -111,6 +118,10 @@ struct SegmentFacts: Equatable {
         }
         guard (wide == 1) == (components > 65_536), wide <= 1 else {
             throw fail("\(components) components do not go with a width of \(wide)")
+        }
+        guard windows == 0 || (blocks == 0 && Int(windows) == ImpactsView.windows(documents: Int(documents)))
+        else {
+            throw fail("\(windows) windows and \(blocks) blocks do not go with \(documents) documents")
         }
         self.weights = weights
         isWide = wide == 1

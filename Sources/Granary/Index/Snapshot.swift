@@ -12,6 +12,8 @@ public final class Snapshot: Sendable {
     /// The bytes that the last `commit(userData:)` gave.
     public let userData: [UInt8]
     let segments: [SegmentReader]
+    /// By segment: the keys of its documents.
+    private let keys: [KeyTable]
     /// The segments' positions, the largest first.
     private let searchOrder: [Int]
     let manifest: Manifest
@@ -56,6 +58,7 @@ public final class Snapshot: Sendable {
         self.manifest = manifest
         self.fileSystem = fileSystem
         self.segments = segments
+        keys = segments.map(\.keys)
         searchOrder = segments.indices.sorted {
             (segments[$0].documentCount, $1) > (segments[$1].documentCount, $0)
         }
@@ -108,7 +111,7 @@ public final class Snapshot: Sendable {
         if let vector = query.dense {
             hits = try searchBoth(query, vector, filter, plan, &counted)
         } else {
-            hits = try Self.hits(try searchSparse(query, filter, plan, &counted), segments)
+            hits = try self.hits(try searchSparse(query, filter, plan, &counted))
         }
         statistics = counted
         return hits
@@ -128,15 +131,15 @@ public final class Snapshot: Sendable {
         }
     }
 
-    private static func hits(
-        _ top: [TopK.Entry], _ segments: [SegmentReader]
-    ) throws(GranaryError) -> [Hit] {
-        // By way of a span: an element of the array would be copied, reference by reference.
-        let readers = segments.span
+    private func hits(_ top: [TopK.Entry]) throws(GranaryError) -> [Hit] {
         var hits: [Hit] = []
         hits.reserveCapacity(top.count)
         for entry in top {
-            hits.append(Hit(id: try readers[Int(entry.segment)].key(entry.ordinal), score: entry.score))
+            // Not by way of the segment, which would be copied, reference by reference.
+            guard let id = keys[Int(entry.segment)].key(of: entry.ordinal) else {
+                throw segments[Int(entry.segment)].malformed(.keys, at: Int(entry.ordinal))
+            }
+            hits.append(Hit(id: id, score: entry.score))
         }
         return hits
     }

@@ -67,17 +67,26 @@ public struct Query: Sendable, Equatable {
 /// The knobs of an approximate search. Most users ask for a recall instead and let calibration choose them.
 public struct SearchSettings: Sendable, Equatable {
     /// The share, 0...1, of the query's possible mass (Σ query weight × largest weight of the list) that the
-    /// posting lists chosen must cover. More lists find more; 1 takes every list of the query.
+    /// posting lists chosen must cover. More lists find more; 1 takes every list of the query. For segments
+    /// with posting blocks.
     public var listMass: Double
-    /// A block is opened while its summary's score is at least this factor times the k-th best score so far.
-    /// Smaller opens more blocks; 0 opens all.
-    public var blockFactor: Double
+    /// Postings that add less than this share, 0...1, of the largest score that the query could have are not
+    /// read. Fewer are left out by a smaller one; 0 reads all. For segments with impact-ordered lists.
+    public var leastImpact: Double
+    /// A block is opened while its summary's score is at least this factor times the k-th best score so far;
+    /// a document of impact-ordered lists is scored if its estimate is at least this factor, up to 1, times
+    /// the k-th best estimate. Smaller scores more documents; 0 scores all.
+    public var estimateFactor: Double
 
     /// Makes settings.
-    public init(listMass: Double = 0.7, blockFactor: Double = 0.9) {
+    public init(listMass: Double = 0.7, leastImpact: Double = 0.015, estimateFactor: Double = 0.85) {
         self.listMass = listMass
-        self.blockFactor = blockFactor
+        self.leastImpact = leastImpact
+        self.estimateFactor = estimateFactor
     }
+
+    /// Every posting and every block.
+    public static let everything = SearchSettings(listMass: 1, leastImpact: 0, estimateFactor: 0)
 }
 
 /// A document found, and its score.

@@ -22,21 +22,20 @@ struct SegmentQuery {
     /// Local components, ascending.
     private(set) var locals: [UInt32] = []
     /// By position in `locals`: the position in the query.
-    private(set) var positions: [Int] = []
+    private(set) var positions: [UInt16] = []
     /// By position in `locals`: the query's weight.
     private(set) var weights: [Float] = []
 
-    init(_ query: ResolvedQuery, _ segment: SegmentReader) {
-        var found: [(local: UInt32, position: Int)] = []
-        found.reserveCapacity(query.components.count)
-        for (position, component) in query.components.enumerated() {
-            if let local = segment.names.local(of: component) { found.append((local, position)) }
-        }
-        found.sort { $0.local < $1.local }
-        for (local, position) in found {
-            locals.append(local)
+    init(_ query: ResolvedQuery, _ segment: borrowing SegmentReader) {
+        let found = segment.names.locals(of: query.components)
+        locals.reserveCapacity(found.count)
+        positions.reserveCapacity(found.count)
+        weights.reserveCapacity(found.count)
+        for pair in found {
+            let position = UInt16(truncatingIfNeeded: pair)
+            locals.append(UInt32(truncatingIfNeeded: pair >> 32))
             positions.append(position)
-            weights.append(query.weights[position])
+            weights.append(query.weights[Int(position)])
         }
     }
 }

@@ -6,6 +6,8 @@ struct SearchScratch: Sendable {
     /// By local component: the query's weight × 2^112 (log codes) or × the component's step (linear codes).
     /// Zero between searches.
     var table: [Float] = []
+    /// By local component of the query: its position there.
+    var places: [UInt16] = []
     /// Documents already scored: an open-addressing set, a power of two slots; 0 is empty, else ordinal + 1.
     var visited = [UInt32](repeating: 0, count: 4096)
     /// Documents waiting to be scored.
@@ -16,11 +18,17 @@ struct SearchScratch: Sendable {
     var found: [UInt32] = []
     /// The blocks of the chosen lists.
     var blocks = BlockOrder()
+    /// What impact-ordered lists are searched with.
+    var impacts = ImpactScratch()
+    /// The k-th best estimate that segments searched before had, as a score.
+    var leastEstimate: Float = 0
     /// Documents whose exact score is worth computing, with their light scores.
     var finalists: [(score: Float, ordinal: UInt32)] = []
-    /// Weights of one row at the query's components, in the segment's order and in the query's.
-    var localWeights: [Float] = []
-    var queryWeights: [Float] = []
+    /// Some of them, and their scores in full.
+    var settling = [UInt32](repeating: 0, count: 64)
+    var settled = [Float](repeating: 0, count: 64)
+    /// Weights of one row at the query's components.
+    var stored: [Float] = []
 
     /// The most slots that are kept from one search for the next: emptying more would cost more than a
     /// search.

@@ -2,6 +2,8 @@
 public struct SearchStatistics: Sendable, Equatable {
     /// Posting lists whose blocks were considered.
     public var lists = 0
+    /// Postings of impact-ordered lists read.
+    public var postings = 0
     /// Block summaries scored.
     public var summaries = 0
     /// Posting blocks opened.

@@ -6,23 +6,27 @@ import GranaryStorage
 /// Source: Seismic (SIGIR 2024) for blocks, summaries and forward rows; ours: lists chosen by mass, blocks
 /// best first over all lists with a true stop, rows scored in groups after touching them all.
 struct SegmentSearch: ~Escapable {
-    private let segment: SegmentReader
+    let segment: SegmentReader
     private let number: Int32
     private let resolved: ResolvedQuery
-    private let query: SegmentQuery
-    private let rows: RowsView
+    let query: SegmentQuery
+    let rows: RowsView
     private let fine: FineView
     private let steps: Span<Float>
     private let postings: RawSpan
+    private let firstSequence: UInt64
+    private let insertions: Span<UInt32>
+    /// A bit for each dead document; empty when all are live.
+    let dead: [UInt64]
     /// The documents that may be found; nil for all.
-    private let matches: ResolvedFilter.Matches?
+    let matches: ResolvedFilter.Matches?
 
     /// Documents whose light score is below this share of the k-th best light score are not scored in full.
     /// Codes round down by up to 1/9, much the same for all documents; measured in
     /// `Tools/granary-bench/RESULTS.md`.
     private static let finalistShare: Float = 0.94
     /// Documents scored at a time.
-    private static let batch = 64
+    static let batch = 64
 
     @_lifetime(borrow segment)
     init(
@@ -38,6 +42,8 @@ struct SegmentSearch: ~Escapable {
         fine = segment.fine
         steps = segment.steps
         postings = segment.postings
+        (firstSequence, insertions) = (segment.firstSequence, segment.insertionOffsets)
+        dead = segment.dead?.words ?? []
     }
 
     // MARK: Exact
@@ -71,7 +77,7 @@ struct SegmentSearch: ~Escapable {
                 try scoreListed(count, &scratch)
                 statistics.rows += count
                 for position in 0..<count where canReach(scratch.scores[position], top.threshold) {
-                    try push(scratch.candidates[position], into: &top, &scratch, &statistics)
+                    try enter(scratch.candidates[position], into: &top, &scratch, &statistics)
                 }
             }
             return
@@ -83,7 +89,7 @@ struct SegmentSearch: ~Escapable {
             try scoreRange(range, &scratch)
             statistics.rows += range.count
             for position in 0..<range.count where canReach(scratch.scores[position], top.threshold) {
-                try push(first + UInt32(position), into: &top, &scratch, &statistics)
+                try enter(first + UInt32(position), into: &top, &scratch, &statistics)
             }
             first = range.upperBound
         }
@@ -111,7 +117,7 @@ struct SegmentSearch: ~Escapable {
     }
 
     /// Scores the first of the candidates by their codes.
-    private func scoreListed(_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) {
+    func scoreListed(_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) {
         let ordinals = scratch.candidates
         if Kernels.score(rows, table: scratch.table, ordinals: ordinals, count: count, into: &scratch.scores)
             > 0
@@ -126,40 +132,52 @@ struct SegmentSearch: ~Escapable {
     }
 
     /// Scores a document in full and enters it.
-    private func push(
+    private func enter(
         _ ordinal: UInt32, into top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
-        if segment.dead?.contains(ordinal) == true { return }
-        statistics.exactRows += 1
-        let score = try score(ordinal, &scratch)
-        if score > 0 {
+        scratch.settling[0] = ordinal
+        try enter(1, into: &top, &scratch, &statistics)
+    }
+
+    /// Scores the first `count` of `scratch.settling` in full and enters them.
+    private func enter(
+        _ count: Int, into top: inout TopK, _ scratch: inout SearchScratch,
+        _ statistics: inout SearchStatistics
+    ) throws(GranaryError) {
+        try scoreFully(count, &scratch)
+        statistics.exactRows += count
+        for position in 0..<count {
+            let (score, ordinal) = (scratch.settled[position], scratch.settling[position])
+            if score <= 0 || isDead(ordinal) { continue }
             top.push(
                 TopK.Entry(
-                    score: score, sequence: segment.sequence(ordinal), segment: number, ordinal: ordinal))
+                    score: score, sequence: firstSequence &+ UInt64(insertions[Int(ordinal)]),
+                    segment: number, ordinal: ordinal))
         }
+    }
+
+    @inline(__always)
+    private func isDead(_ ordinal: UInt32) -> Bool {
+        !dead.isEmpty && dead[Int(ordinal >> 6)] &>> UInt64(ordinal & 63) & 1 == 1
+    }
+
+    /// Scores the first `count` of `scratch.settling` by their stored weights. The table has been filled.
+    private func scoreFully(_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) {
+        let malformed = Kernels.scoreFully(
+            rows, fine, steps: steps, table: scratch.table, places: scratch.places, query, resolved,
+            ordinals: scratch.settling,
+            count: count, stored: &scratch.stored, into: &scratch.settled)
+        if malformed > 0 { throw segment.malformed(.rows, at: Int(scratch.settling[0])) }
     }
 
     /// The score of a document.
     func score(_ ordinal: UInt32, _ scratch: inout SearchScratch) throws(GranaryError) -> Float {
-        let count = query.locals.count
-        if scratch.localWeights.count < count {
-            scratch.localWeights = [Float](repeating: 0, count: 2 * count)
-        }
-        if scratch.queryWeights.count < resolved.weights.count {
-            scratch.queryWeights = [Float](repeating: 0, count: 2 * resolved.weights.count)
-        }
-        var found = scratch.localWeights.mutableSpan
-        guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: query.locals.span, into: &found)
-        else {
-            throw segment.malformed(.rows, at: Int(ordinal))
-        }
-        for position in 0..<count {
-            scratch.queryWeights[query.positions[position]] = scratch.localWeights[position]
-        }
-        let score = resolved.score(scratch.queryWeights)
-        for position in query.positions { scratch.queryWeights[position] = 0 }
-        return score
+        fillTable(&scratch)
+        defer { clearTable(&scratch) }
+        scratch.settling[0] = ordinal
+        try scoreFully(1, &scratch)
+        return scratch.settled[0]
     }
 
     // MARK: Approximate
@@ -175,19 +193,26 @@ struct SegmentSearch: ~Escapable {
         if query.locals.isEmpty { return true }
         fillTable(&scratch)
         defer { clearTable(&scratch) }
+        if segment.hasImpacts {
+            return try searchImpacts(k, settings, &top, &scratch, &statistics, willSettle)
+        }
         let plan = try ListPlan(query, segment, mass: settings.listMass)
         try estimateBlocks(plan, &scratch, &statistics)
         // What other segments have found counts here as well, in light scores.
         var light = LightTop(k: k, floor: top.threshold * (rows.isLinear ? 1 : 8 / 9))
         try visitBlocks(settings, &light, &scratch, &statistics)
+        tell(willSettle, light.threshold, scratch)
+        try settle(k, light.threshold, into: &top, &scratch, &statistics)
+        return plan.isExhaustive
+    }
+
+    /// Tells of the documents that are about to be scored in full.
+    func tell(_ willSettle: SnapshotSearch.Candidates?, _ least: Float, _ scratch: borrowing SearchScratch) {
         if let willSettle {
             // Those that are most likely among the best k: reading in vain takes longer than what is gained.
-            let least = light.threshold
             willSettle(
                 Int(number), scratch.finalists.compactMap { $0.score > least ? $0.ordinal : nil })
         }
-        try settle(k, light.threshold, into: &top, &scratch, &statistics)
-        return plan.isExhaustive
     }
 
     /// Scores the summaries of the chosen lists into `scratch.blocks`.
@@ -223,7 +248,7 @@ struct SegmentSearch: ~Escapable {
     ) throws(GranaryError) {
         scratch.clearVisited(capacity: 1024)
         scratch.finalists.removeAll(keepingCapacity: true)
-        let factor = Float(settings.blockFactor)
+        let factor = Float(settings.estimateFactor)
         var (waiting, seen) = (0, 0)
         visiting: for tier in 0..<BlockOrder.tiers {
             for (estimate, block) in scratch.blocks.tier(tier) {
@@ -268,6 +293,7 @@ struct SegmentSearch: ~Escapable {
         return kept - waiting
     }
 
+    /// Scores the first of `scratch.candidates` by their codes and keeps those that may be among the best k.
     private func scoreCandidates(
         _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
@@ -275,14 +301,19 @@ struct SegmentSearch: ~Escapable {
         try scoreListed(count, &scratch)
         statistics.rows += count
         for position in 0..<count {
-            let score = scratch.scores[position]
-            // A light score may be 0 though the score is not: codes of the smallest weights are 0.
-            if score < Self.finalistShare * light.threshold { continue }
             let ordinal = scratch.candidates[position]
-            if segment.dead?.contains(ordinal) == true { continue }
-            scratch.finalists.append((score, ordinal))
-            light.push(score)
+            if isDead(ordinal) { continue }
+            keep(ordinal, scratch.scores[position], &light, &scratch)
         }
+    }
+
+    /// Keeps a live document that may be among the best k.
+    @inline(__always)
+    func keep(_ ordinal: UInt32, _ score: Float, _ light: inout LightTop, _ scratch: inout SearchScratch) {
+        // A light score may be 0 though the score is not: codes of the smallest weights are 0.
+        if score < Self.finalistShare * light.threshold { return }
+        scratch.finalists.append((score, ordinal))
+        light.push(score)
     }
 
     /// The smallest light score of a document that may be among the best k.
@@ -291,71 +322,43 @@ struct SegmentSearch: ~Escapable {
     }
 
     /// Scores the documents that may be among the best k in full.
-    private func settle(
+    func settle(
         _ k: Int, _ threshold: Float, into top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics
     ) throws(GranaryError) {
         let least = leastLight(threshold)
+        var waiting = 0
         for position in 0..<scratch.finalists.count {
             let (light, ordinal) = scratch.finalists[position]
-            if light >= least { try push(ordinal, into: &top, &scratch, &statistics) }
+            if light < least { continue }
+            scratch.settling[waiting] = ordinal
+            waiting += 1
+            if waiting == scratch.settling.count {
+                try enter(waiting, into: &top, &scratch, &statistics)
+                waiting = 0
+            }
         }
+        try enter(waiting, into: &top, &scratch, &statistics)
     }
 
     // MARK: The table of query weights
 
     private func fillTable(_ scratch: inout SearchScratch) {
         let length = Kernels.tableLength(components: rows.components, isWide: rows.isWide)
-        if scratch.table.count < length { scratch.table = [Float](repeating: 0, count: length) }
-        for (local, weight) in zip(query.locals, query.weights) {
+        if scratch.table.count < length {
+            scratch.table = [Float](repeating: 0, count: length)
+            scratch.places = [UInt16](repeating: 0, count: length)
+        }
+        for (place, local) in query.locals.enumerated() {
+            let weight = query.weights[place]
             scratch.table[Int(local)] = weight * (rows.isLinear ? steps[Int(local)] : Kernels.logScale)
+            scratch.places[Int(local)] = query.positions[place]
         }
     }
 
     private func clearTable(_ scratch: inout SearchScratch) {
         for local in query.locals {
             scratch.table[Int(local)] = 0
-        }
-    }
-}
-
-/// The k best light scores of a segment.
-struct LightTop {
-    private let k: Int
-    private let floor: Float
-    /// A binary heap with the smallest score on top.
-    private var heap: [Float] = []
-
-    init(k: Int, floor: Float) {
-        self.k = k
-        self.floor = floor
-        heap.reserveCapacity(min(k, 1024))
-    }
-
-    /// The k-th best score, or what other segments ask for.
-    var threshold: Float { heap.count == k ? max(floor, heap[0]) : floor }
-
-    @inline(__always)
-    mutating func push(_ score: Float) {
-        if heap.count < k {
-            heap.append(score)
-            var child = heap.count - 1
-            while child > 0, heap[(child - 1) / 2] > heap[child] {
-                heap.swapAt(child, (child - 1) / 2)
-                child = (child - 1) / 2
-            }
-        } else if score > heap[0] {
-            heap[0] = score
-            var parent = 0
-            while true {
-                var least = parent
-                let (left, right) = (2 * parent + 1, 2 * parent + 2)
-                if left < heap.count, heap[left] < heap[least] { least = left }
-                if right < heap.count, heap[right] < heap[least] { least = right }
-                if least == parent { return }
-                heap.swapAt(parent, least)
-                parent = least
-            }
         }
     }
 }

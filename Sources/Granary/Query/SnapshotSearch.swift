@@ -31,12 +31,12 @@ struct SnapshotSearch {
                 throw GranaryError(.invalidArgument, "expected a recall above 0 and up to 1, found \(recall)")
             }
         case .settings(let settings):
-            guard (0...1).contains(settings.listMass), settings.blockFactor >= 0,
-                settings.blockFactor.isFinite
+            guard (0...1).contains(settings.listMass), (0...1).contains(settings.leastImpact),
+                settings.estimateFactor >= 0, settings.estimateFactor.isFinite
             else {
                 throw GranaryError(
                     .invalidArgument,
-                    "expected a list mass of 0...1 and a block factor of at least 0, found \(settings.listMass) and \(settings.blockFactor)"
+                    "expected a list mass and a least impact of 0...1 and an estimate factor of at least 0, found \(settings.listMass), \(settings.leastImpact) and \(settings.estimateFactor)"
                 )
             }
         }
@@ -54,11 +54,9 @@ struct SnapshotSearch {
         let readers = segments.span
         var (top, isExhaustive) = (TopK(k), true)
         var (isExact, hasBlocks) = (query.accuracy == .exact, false)
-        let shared = order.first { segments[$0].calibration.isMeasured }
+        scratch.leastEstimate = 0
         for number in order {
-            // Small segments measure nothing, and are searched like the largest that does.
-            let isOwn = readers[number].calibration.isMeasured
-            let chosen = settings(readers[isOwn ? number : shared ?? number].calibration)
+            let chosen = settings(readers[number].calibration(orOf: segments, order))
             if !isSearchedExactly(readers[number], number) {
                 hasBlocks = true
                 if chosen == nil { isExact = true }
@@ -70,10 +68,10 @@ struct SnapshotSearch {
         if !isExact, !top.isFull, !isExhaustive {
             // All lists may have what is missing, or show that there is no more: far less than reading every
             // row.
-            (top, isExhaustive) = (TopK(k), true)
+            (top, isExhaustive, scratch.leastEstimate) = (TopK(k), true, 0)
             for number in order {
                 try search(
-                    readers[number], number, k, Self.everything, &top, &isExhaustive, &scratch, &statistics)
+                    readers[number], number, k, .everything, &top, &isExhaustive, &scratch, &statistics)
             }
         }
         if !isExact || !hasBlocks, top.isFull || isExhaustive { return top.sorted }
@@ -89,9 +87,6 @@ struct SnapshotSearch {
     private func isSearchedExactly(_ reader: borrowing SegmentReader, _ number: Int) -> Bool {
         reader.isExactOnly || plan.isDirect(filter?.segments[number])
     }
-
-    /// Every block of every list.
-    private static let everything = SearchSettings(listMass: 1, blockFactor: 0)
 
     /// Enters the best documents of a segment.
     private func search(
@@ -124,5 +119,17 @@ struct SnapshotSearch {
         case .exact: calibration.settings(forRecall: 0.9) ?? SearchSettings()
         case .recall(let recall): calibration.settings(forRecall: recall)
         }
+    }
+}
+
+extension SegmentReader {
+    /// What tells how the segment is searched: its own calibration, or, as small segments measure nothing,
+    /// that of the largest segment of the same kind that has measured.
+    fileprivate func calibration(orOf segments: [SegmentReader], _ order: [Int]) -> Calibration {
+        if calibration.isMeasured { return calibration }
+        let shared = order.first {
+            segments[$0].calibration.isMeasured && segments[$0].hasImpacts == hasImpacts
+        }
+        return shared.map { segments[$0].calibration } ?? calibration
     }
 }

@@ -26,6 +26,7 @@ extension SegmentReader {
         for column in fields.columns { try column.verify() }
         try verifyComponents()
         try verifyBlocks()
+        try verifyImpacts()
         try dense?.verifyContents(progress.cancellation)
     }
 
@@ -48,7 +49,9 @@ extension SegmentReader {
         var fresh = [UInt32](repeating: 0, count: 255)
         for local in 0..<facts.components {
             let blocks = try list(local)
-            guard blocks.lowerBound == next || isExactOnly else { throw malformed(.lists, at: Int(local)) }
+            guard blocks.lowerBound == next || facts.blocks == 0 else {
+                throw malformed(.lists, at: Int(local))
+            }
             next = blocks.upperBound
             for block in blocks {
                 var visited = [UInt32](repeating: 0, count: 1024)
@@ -71,19 +74,48 @@ extension SegmentReader {
             }
             guard summarised == blocks.count else { throw malformed(.listTables, at: Int(local)) }
         }
-        guard next == facts.blocks, postingCount == facts.postings else {
+        guard next == facts.blocks, postingCount == facts.postings || hasImpacts else {
             throw malformed(.lists, at: Int(facts.components))
         }
+    }
+
+    private func verifyImpacts() throws(GranaryError) {
+        if !hasImpacts { return }
+        let lists = impacts
+        var total: UInt64 = 0
+        for local in 0..<facts.components {
+            var found: [(ordinal: UInt32, level: UInt8)] = []
+            for window in 0..<facts.windows {
+                guard
+                    let count = lists.check(
+                        local, window: window,
+                        { ordinal, level in
+                            found.append((ordinal, level))
+                            return true
+                        })
+                else { throw malformed(.impacts, at: Int(local)) }
+                total += UInt64(count)
+            }
+            for (ordinal, level) in found where Kernels.level(of: try weight(local, ordinal)) != level {
+                throw malformed(.impacts, at: Int(local))
+            }
+        }
+        guard total == facts.postings else { throw malformed(.impacts, at: Int(facts.components)) }
     }
 
     /// Whether a document's row has a component. Reads the row up to the component, without a copy: this is
     /// done for every posting.
     private func hasComponent(_ local: UInt32, _ ordinal: UInt32) throws(GranaryError) -> Bool {
+        try weight(local, ordinal) > 0
+    }
+
+    /// A document's stored weight of a component; 0 when it has none.
+    private func weight(_ local: UInt32, _ ordinal: UInt32) throws(GranaryError) -> Float {
         var weight: [Float] = [0]
         var place = weight.mutableSpan
         let wanted = [local]
         guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &place)
         else { throw malformed(.rows, at: Int(ordinal)) }
-        return weight[0] > 0
+        return weight[0]
     }
 }

@@ -31,6 +31,8 @@ struct SegmentReader: Sendable {
     private let summariesSection: Section
     private let summaryStarts: Section
     private let listTables: Section
+    private let impactLists: Section
+    private let impactStarts: Section
 
     /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for.
     init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError)
@@ -72,8 +74,14 @@ struct SegmentReader: Sendable {
                 path: summary.path, section: SectionID.summaryStarts.name)
         }
         listTables = try summary.section(.listTables, words: components + 1)
-        calibration = try Calibration(summary.sectionIfPresent(.calibration), path: summary.path)
-        for section in [rowsSection, fineSection, postingsSection] { section.advise(.random) }
+        let windows = Int(facts.windows)
+        // Without windows whatever stands there is not looked at.
+        impactLists = windows > 0 ? try blocks.section(.impacts) : postingsSection
+        impactStarts =
+            windows > 0 ? try summary.section(.impactStarts, words: components * windows + 1) : blockStarts
+        calibration = try Calibration(
+            summary.sectionIfPresent(.calibration), hasImpacts: windows > 0, path: summary.path)
+        for section in [rowsSection, fineSection, postingsSection, impactLists] { section.advise(.random) }
     }
 
     /// Refuses sections that a newer version encodes in another way.
@@ -119,8 +127,10 @@ struct SegmentReader: Sendable {
     var documentCount: Int { Int(facts.documents) }
     /// Documents that are not dead.
     var liveCount: Int { documentCount - (dead?.count ?? 0) }
-    /// Whether the segment has no blocks and is always searched exactly.
-    var isExactOnly: Bool { facts.blocks == 0 }
+    /// Whether the segment has neither blocks nor impact-ordered lists and is always searched exactly.
+    var isExactOnly: Bool { facts.blocks == 0 && facts.windows == 0 }
+    /// Whether the segment has impact-ordered lists (instead of blocks).
+    var hasImpacts: Bool { facts.windows > 0 }
 
     /// The forward rows.
     var rows: RowsView {
@@ -160,6 +170,15 @@ struct SegmentReader: Sendable {
         }
     }
 
+    /// The impact-ordered lists; malformed in a segment without them.
+    var impacts: ImpactsView {
+        @_lifetime(borrow self) get {
+            ImpactsView(
+                bytes: impactLists.bytes, starts: Kernels.words(impactStarts.bytes),
+                components: facts.components, windows: facts.windows, documents: facts.documents)
+        }
+    }
+
     /// The summary tables of a component's list.
     func tables(_ local: UInt32) throws(GranaryError) -> Range<Int> {
         let starts = Kernels.words(listTables.bytes)
@@ -181,9 +200,14 @@ struct SegmentReader: Sendable {
         return from..<to
     }
 
+    /// By local component: its largest stored weight, or anything in a damaged segment.
+    var largestWeights: Span<Float> {
+        @_lifetime(borrow self) get { Kernels.floats(listMaxima.bytes) }
+    }
+
     /// The largest stored weight of a component.
     func largestWeight(_ local: UInt32) -> Float {
-        let weight = Kernels.floats(listMaxima.bytes)[Int(local)]
+        let weight = largestWeights[Int(local)]
         return weight.isFinite && weight >= 0 ? weight : 0
     }
 
@@ -203,14 +227,19 @@ struct SegmentReader: Sendable {
         return from..<to
     }
 
+    /// By ordinal: its sequence number less `firstSequence`.
+    var insertionOffsets: Span<UInt32> {
+        @_lifetime(borrow self) get { Kernels.words(insertions.bytes) }
+    }
+
     /// The order of insertion among all documents of the index: ties of score go to the smaller.
     func sequence(_ ordinal: UInt32) -> UInt64 {
-        firstSequence &+ UInt64(Kernels.words(insertions.bytes)[Int(ordinal)])
+        firstSequence &+ UInt64(insertionOffsets[Int(ordinal)])
     }
 
     /// The key of a document.
     func key(_ ordinal: UInt32) throws(GranaryError) -> DocumentKey {
-        guard let bytes = keys.bytes(of: ordinal), let key = DocumentKey(encoded: bytes.rawBytes) else {
+        guard let key = keys.key(of: ordinal) else {
             throw malformed(.keys, at: Int(ordinal))
         }
         return key

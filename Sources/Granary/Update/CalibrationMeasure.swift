@@ -8,7 +8,22 @@ extension Calibration {
     ]
     private static let masses: [Double] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
     private static let factors: [Double] = [1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4]
+    private static let leastImpacts: [Double] = [
+        0.05, 0.04, 0.03, 0.025, 0.02, 0.016, 0.013, 0.01, 0.008, 0.006, 0.004, 0.002,
+    ]
+    private static let estimateFactors: [Double] = [0.95, 0.9, 0.87, 0.84, 0.8, 0.76, 0.72, 0.66, 0.6]
     private static let k = 10
+
+    /// The settings that are tried.
+    private static func grid(hasImpacts: Bool) -> [SearchSettings] {
+        hasImpacts
+            ? leastImpacts.flatMap { least in
+                estimateFactors.map { SearchSettings(leastImpact: least, estimateFactor: $0) }
+            }
+            : masses.flatMap { mass in
+                factors.map { SearchSettings(listMass: mass, estimateFactor: $0) }
+            }
+    }
     /// Components of the queries that are made of documents, in turn.
     private static let queryLengths = [12, 24, 40]
 
@@ -21,7 +36,7 @@ extension Calibration {
         _ segment: SegmentReader, options: BuildOptions, threads: Int, progress: BuildProgress
     ) throws(GranaryError) -> Calibration {
         let queries = try sample(segment, options: options)
-        let grid = masses.flatMap { mass in factors.map { SearchSettings(listMass: mass, blockFactor: $0) } }
+        let grid = grid(hasImpacts: segment.hasImpacts)
         try progress.report(.calibrating, 0, UInt64(queries.count))
         let measured = try Parallel.map(
             count: queries.count, threads: threads, state: { () throws(GranaryError) in SearchScratch() },
@@ -65,7 +80,7 @@ extension Calibration {
             let reached = Float(min(1, recall[best]))
             rows.append(Row(recall: reached, settings: grid[best], measured: reached))
         }
-        return Calibration(rows: rows)
+        return Calibration(rows: rows, hasImpacts: segment.hasImpacts)
     }
 
     private struct Sample: Sendable {
@@ -103,7 +118,8 @@ extension Calibration {
             // where 0.9 was asked).
             var pairs: [(UInt32, Float)] = []
             for position in picked(length, of: Array(strongest.prefix(3 * length)), &generator) {
-                pairs.append((components[position], entries.weights[position] * noise(&generator)))
+                pairs.append(
+                    (components[position], sharpened(entries.weights[position] * noise(&generator))))
             }
             pairs.sort { $0.0 < $1.0 }
             samples.append(
@@ -126,6 +142,11 @@ extension Calibration {
         return all.prefix(count)
     }
 
+    /// w to the power of 5/4: queries put more of their mass on their strongest components than documents do.
+    private static func sharpened(_ weight: Float) -> Float {
+        weight * weight.squareRoot().squareRoot()
+    }
+
     /// About lognormal with a sigma of 0.35.
     private static func noise(_ generator: inout SeededGenerator) -> Float {
         // Each term is even in -1..<1.
@@ -141,10 +162,11 @@ extension Calibration {
         return power
     }
 
-    /// What a search costs, in forward rows scored: a summary costs about an eighth of one, opening a block
-    /// a half, a row scored by its full weights two.
+    /// What a search costs, in forward rows scored: a summary costs about an eighth of one, a posting of
+    /// impact-ordered lists 1/120, opening a block a half, a row scored by its full weights two.
     private static func cost(_ counted: SearchStatistics) -> Double {
-        Double(counted.rows) + Double(counted.summaries) / 8 + Double(counted.blocks) / 2
+        Double(counted.rows) + Double(counted.postings) / 120 + Double(counted.summaries) / 8
+            + Double(counted.blocks) / 2
             + 2 * Double(counted.exactRows)
     }
 
@@ -160,6 +182,7 @@ extension Calibration {
         var result: [(Double, Double)] = []
         for settings in grid {
             var (found, counted) = (TopK(k + 1), SearchStatistics())
+            scratch.leastEstimate = 0
             _ = try search.search(k: k + 1, settings: settings, into: &found, &scratch, &counted)
             let scores = found.sorted.filter { $0.ordinal != sample.document }.prefix(k)
             let least = wanted.last?.score ?? 0

@@ -12,7 +12,8 @@ import Testing
     init() throws {
         collection = try Collection.random(documents: 120, components: 40, seed: 17)
         test = try TestIndex()
-        try test.write(.small(exactBelow: 30, segmentDocuments: 70)) { (writer) throws(GranaryError) in
+        try test.write(.small(exactBelow: 30, blocksFrom: 60, segmentDocuments: 70)) {
+            (writer) throws(GranaryError) in
             for document in collection.documents { try writer.upsert(document) }
         }
         try test.write { (writer) throws(GranaryError) in

@@ -5,7 +5,7 @@ import Testing
 /// An index whose files have been damaged: opening it or a full verification says so, and searching it
 /// never traps.
 @Suite struct DamageTests {
-    /// Two segments, one with blocks, tokens, payloads and deletes in them.
+    /// Two segments, with blocks and with impact-ordered lists, tokens, payloads and deletes in them.
     private static func files(_ weights: WeightType = .float16) throws -> [String: [UInt8]] {
         try (weights == .float16 ? float16 : float32).get()
     }
@@ -16,7 +16,7 @@ import Testing
         let collection = try Collection.random(documents: 80, components: 40, seed: 81)
         let test = try TestIndex(
             Schema(weights: weights, dense: DenseSchema(dimensions: 5, element: .float16)))
-        try test.write(.small(exactBelow: 30, segmentDocuments: 50, calibrationQueries: 2)) {
+        try test.write(.small(exactBelow: 30, blocksFrom: 45, segmentDocuments: 50, calibrationQueries: 2)) {
             (writer) throws(GranaryError) in
             for (number, document) in collection.documents.enumerated() {
                 let tokens = document.sparse.weightOfComponent.map { ("t\($0.key)", $0.value) }

@@ -6,12 +6,14 @@ import Testing
 /// The same input, options and seed give the same bytes; progress is told in order.
 @Suite struct DeterminismTests {
     private func files(
-        _ collection: Collection, _ weights: WeightType = .float16, threads: Int, seed: UInt64 = 5
+        _ collection: Collection, _ weights: WeightType = .float16, threads: Int, seed: UInt64 = 5,
+        blocksFrom: Int = 0
     ) throws -> [String: [UInt8]] {
         let fileSystem = TestFileSystem(seed: 7)
         let test = try TestIndex(Schema(weights: weights), fileSystem: fileSystem)
         var options = WriterOptions.small(
-            exactBelow: 100, segmentDocuments: 400, calibrationQueries: 6, threads: threads)
+            exactBelow: 100, blocksFrom: blocksFrom, segmentDocuments: 400, calibrationQueries: 6,
+            threads: threads)
         options.build.seed = seed
         try test.write(options) { (writer) throws(GranaryError) in
             for document in collection.documents { try writer.upsert(document) }
@@ -31,6 +33,13 @@ import Testing
         #expect(try files(collection, weights, threads: 5) == one)
         // The seed is what decides, and it does decide.
         #expect(try files(collection, weights, threads: 2, seed: 6) != one)
+    }
+
+    @Test func anyNumberOfThreadsGivesTheSameImpactOrderedLists() throws {
+        let collection = try Collection.random(documents: 900, components: 200, seed: 125)
+        let one = try files(collection, threads: 1, blocksFrom: 1 << 30)
+        #expect(try files(collection, threads: 2, blocksFrom: 1 << 30) == one)
+        #expect(try files(collection, threads: 2) != one)
     }
 
     @Test func theOrderOfEntriesInADocumentDoesNotMatter() throws {

@@ -6,13 +6,14 @@ import Testing
 /// Bytes that no writer makes, with every checksum right: nothing but the engine's own checks stands
 /// between them and a trap.
 @Suite struct HostileIndexTests {
-    /// Segments with and without blocks, tokens, payloads, deletes; uint8 weights have steps besides.
+    /// Segments with blocks and with impact-ordered lists, tokens, payloads, deletes; uint8 weights have
+    /// steps besides.
     private static func files(_ weights: WeightType, tokens: Bool, wide: Bool) throws -> [String: [UInt8]] {
         let collection = try Collection.random(
-            documents: 80, components: 40, stride: wide ? 90_000_000 : 1, seed: 111)
+            documents: 90, components: 40, stride: wide ? 90_000_000 : 1, seed: 111)
         let test = try TestIndex(
             Schema(weights: weights, dense: DenseSchema(dimensions: 5, element: tokens ? .int8 : .float32)))
-        try test.write(.small(exactBelow: 30, segmentDocuments: 50, calibrationQueries: 2)) {
+        try test.write(.small(exactBelow: 30, blocksFrom: 45, segmentDocuments: 50, calibrationQueries: 2)) {
             (writer) throws(GranaryError) in
             for (number, var document) in collection.documents.enumerated() {
                 // Places in the one segment, plain row numbers in the other.

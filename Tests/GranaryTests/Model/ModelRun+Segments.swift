@@ -76,7 +76,7 @@ extension ModelRun {
         defer { try? disk.remove(directory: path) }
         let other = try Index.create(at: path, schema: setup.schema, fileSystem: disk)
         var content = Model(mistake: nil)
-        var options = WriterOptions.small(exactBelow: setup.exactBelow)
+        var options = WriterOptions.small(exactBelow: setup.exactBelow, blocksFrom: setup.blocksFrom)
         options.vocabulary = setup.options.vocabulary
         let source = try other.writer(options)
         for commit in 0..<commits {

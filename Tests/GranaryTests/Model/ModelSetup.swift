@@ -5,8 +5,10 @@ import TestSupport
 struct ModelSetup: Sendable, Equatable {
     var names = ModelDocuments.Names.numbers
     var schema = Schema()
-    /// Segments of so many documents have blocks.
+    /// Segments of so many documents have impact-ordered lists, or blocks.
     var exactBelow = 1000
+    /// Segments of so many documents have blocks.
+    var blocksFrom = 0
     /// A flush happens without a commit once so many documents wait.
     var segmentDocuments = 1 << 30
     /// Whether segments with blocks are calibrated.
@@ -32,6 +34,7 @@ struct ModelSetup: Sendable, Equatable {
         segmentDocuments = [1 << 30, 1 << 30, 1 << 30, random.int(6...40)][random.int(0...3)]
         isCalibrated = exactBelow < 1000 && random.int(0...5) == 0
         isAutomatic = random.int(0...2) == 0
+        blocksFrom = [0, 15, 1 << 30][random.int(0...2)]
         threads = random.int(1...2)
         reserveBytes = [0, 4096][random.int(0...1)]
     }
@@ -39,8 +42,8 @@ struct ModelSetup: Sendable, Equatable {
     /// For the writer.
     var options: WriterOptions {
         var options = WriterOptions.small(
-            exactBelow: exactBelow, segmentDocuments: segmentDocuments, calibrationQueries: 4,
-            threads: threads)
+            exactBelow: exactBelow, blocksFrom: blocksFrom, segmentDocuments: segmentDocuments,
+            calibrationQueries: 4, threads: threads)
         // Dear: a search of every setting for each flush and merge.
         options.build.calibrateFrom = isCalibrated ? exactBelow : 1 << 30
         if names == .vocabulary { options.vocabulary = ModelDocuments.vocabulary }
@@ -65,6 +68,7 @@ struct ModelSetup: Sendable, Equatable {
         offer { $0.segmentDocuments = plain.segmentDocuments }
         offer { $0.isCalibrated = plain.isCalibrated }
         offer { ($0.exactBelow, $0.isCalibrated) = (plain.exactBelow, false) }
+        offer { $0.blocksFrom = plain.blocksFrom }
         offer { $0.threads = plain.threads }
         offer { $0.reserveBytes = plain.reserveBytes }
         offer { ($0.names, $0.schema) = (plain.names, plain.schema) }
@@ -76,7 +80,7 @@ struct ModelSetup: Sendable, Equatable {
 extension ModelSetup: CustomStringConvertible {
     var description: String {
         "\(names), \(schema.weights), \(schema.payloadCompression), exactBelow \(exactBelow), "
-            + "segmentDocuments \(segmentDocuments), isCalibrated \(isCalibrated), "
+            + "blocksFrom \(blocksFrom), segmentDocuments \(segmentDocuments), isCalibrated \(isCalibrated), "
             + "isAutomatic \(isAutomatic), threads \(threads), reserveBytes \(reserveBytes)"
     }
 }

@@ -10,16 +10,21 @@ import Testing
         var snapshot: Snapshot
         var reference: BruteForce
     }
-    private static let built = Result {
+    private static let ofBlocks = Result { try Self.build(blocksFrom: 0) }
+    private static let ofImpacts = Result { try Self.build(blocksFrom: 1 << 30) }
+
+    private static func build(blocksFrom: Int) throws -> Built {
         let collection = try Collection.topics(documents: 6000, seed: 31)
         let test = try TestIndex(
-            collection.documents, options: .small(calibrationQueries: 60, threads: 2))
+            collection.documents,
+            options: .small(blocksFrom: blocksFrom, calibrationQueries: 60, threads: 2))
         let snapshot = try test.index.snapshot()
         return Built(collection: collection, snapshot: snapshot, reference: try BruteForce(stored: snapshot))
     }
 
-    @Test(arguments: [0.9, 0.95, 0.99]) func measuredRecallIsNearWhatIsAskedFor(_ wanted: Double) throws {
-        let built = try Self.built.get()
+    @Test(arguments: [0.9, 0.95, 0.99], [false, true])
+    func measuredRecallIsNearWhatIsAskedFor(_ wanted: Double, hasBlocks: Bool) throws {
+        let built = try (hasBlocks ? Self.ofBlocks : Self.ofImpacts).get()
         var sum = 0.0
         for query in built.collection.queries {
             let hits = try built.snapshot.search(Query(sparse: query, k: 10, recall: wanted))
@@ -30,8 +35,9 @@ import Testing
         #expect(measured >= wanted - 0.03, "asked for \(wanted), measured \(measured)")
     }
 
-    @Test func moreRecallCostsMoreAndAllIsLessThanReadingEveryRow() throws {
-        let built = try Self.built.get()
+    @Test(arguments: [false, true])
+    func moreRecallCostsMoreAndAllIsLessThanReadingEveryRow(hasBlocks: Bool) throws {
+        let built = try (hasBlocks ? Self.ofBlocks : Self.ofImpacts).get()
         var costs: [Int] = []
         for wanted in [0.8, 0.9, 0.99] {
             var total = SearchStatistics()
@@ -39,12 +45,14 @@ import Testing
                 var counted = SearchStatistics()
                 _ = try built.snapshot.search(
                     Query(sparse: query, k: 10, recall: wanted), statistics: &counted)
-                #expect(counted.lists > 0 && counted.summaries >= counted.blocks && counted.blocks > 0)
+                #expect(counted.lists > 0 && counted.summaries >= counted.blocks)
+                #expect((counted.blocks > 0) == hasBlocks && (counted.postings > 0) == !hasBlocks)
                 #expect(counted.lists <= query.count && counted.exactRows <= counted.rows)
                 total.rows += counted.rows
                 total.summaries += counted.summaries
+                total.postings += counted.postings
             }
-            costs.append(total.rows + total.summaries)
+            costs.append(total.rows + total.summaries + total.postings / 60)
             #expect(total.rows < 6000 * built.collection.queries.count / 2)
         }
         #expect(costs == costs.sorted())
@@ -55,7 +63,7 @@ import Testing
     }
 
     @Test func recallOneIsExact() throws {
-        let built = try Self.built.get()
+        let built = try Self.ofImpacts.get()
         for query in built.collection.queries.prefix(10) {
             let expected = built.reference.search(query, k: 10)
             #expect(try built.snapshot.search(Query(sparse: query, recall: 1)) == expected)
@@ -82,16 +90,16 @@ import Testing
         #expect(sum / Double(queries.count) >= 0.87)
     }
 
-    @Test func fewMatchesAreFoundWithoutReadingEveryRow() throws {
+    @Test(arguments: [0, 1 << 30]) func fewMatchesAreFoundWithoutReadingEveryRow(_ blocksFrom: Int) throws {
         var documents = try Collection.topics(documents: 1500, seed: 34).documents
         for number in 0..<6 {
             let vector = try SparseVector(components: [900_000 + UInt32(number % 3)], weights: [2])
             documents[number * 200] = Document(id: .string("rare \(number)"), sparse: vector)
         }
-        let snapshot = try TestIndex(documents).index.snapshot()
+        let snapshot = try TestIndex(documents, options: .small(blocksFrom: blocksFrom)).index.snapshot()
         let query = try SparseVector(components: [900_000, 900_001, 900_002], weights: [1, 0.9, 0.1])
         var counted = SearchStatistics()
-        let settings = SearchSettings(listMass: 0.3, blockFactor: 1)
+        let settings = SearchSettings(listMass: 0.3, estimateFactor: 1)
         let hits = try snapshot.search(Query(sparse: query, settings: settings), statistics: &counted)
         #expect(hits == (try snapshot.search(Query(sparse: query, exact: true))))
         #expect(hits.count == 6)
@@ -99,7 +107,7 @@ import Testing
     }
 
     @Test func aBatchGivesTheHitsOfSingleQueries() throws {
-        let built = try Self.built.get()
+        let built = try Self.ofImpacts.get()
         let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.95) }
         let single = try queries.map { try built.snapshot.search($0) }
         for threads in [nil, 1, 2, 7, 1000] {
@@ -111,7 +119,7 @@ import Testing
     }
 
     @Test func asynchronousSearchGivesTheSameHits() async throws {
-        let built = try Self.built.get()
+        let built = try Self.ofImpacts.get()
         for query in built.collection.queries.prefix(10).map({ Query(sparse: $0, recall: 0.9) }) {
             let expected = try built.snapshot.search(batch: [query])[0]
             let found: [Hit] = try await built.snapshot.search(query)
@@ -123,7 +131,7 @@ import Testing
     }
 
     @Test func manyThreadsSearchOneSnapshot() async throws {
-        let built = try Self.built.get()
+        let built = try Self.ofImpacts.get()
         let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.9) }
         let expected = try built.snapshot.search(batch: queries, threads: 1)
         let snapshot = built.snapshot

@@ -8,12 +8,13 @@ import Testing
     struct Layout: Sendable, CustomTestStringConvertible {
         var weights: WeightType
         var exactBelow: Int
+        var blocksFrom = 0
         var segmentDocuments: Int
         var components: Int
         var stride: UInt32
 
         var testDescription: String {
-            "\(weights), blocks from \(exactBelow), \(segmentDocuments) a segment, \(components) components × \(stride)"
+            "\(weights), lists from \(exactBelow), blocks from \(blocksFrom), \(segmentDocuments) a segment, \(components) components × \(stride)"
         }
     }
 
@@ -25,7 +26,14 @@ import Testing
         } + [
             Layout(
                 weights: weights, exactBelow: 1, segmentDocuments: 10_000, components: 300, stride: 14_000_000
-            )
+            ),
+            Layout(
+                weights: weights, exactBelow: 1, blocksFrom: 1 << 30, segmentDocuments: 10_000,
+                components: 300,
+                stride: 1),
+            Layout(
+                weights: weights, exactBelow: 1, blocksFrom: 150, segmentDocuments: 170, components: 300,
+                stride: 14_000_000),
         ]
     }
 
@@ -34,7 +42,9 @@ import Testing
             documents: 450, components: layout.components, stride: layout.stride, seed: 11)
         let test = try TestIndex(
             collection.documents, schema: Schema(weights: layout.weights),
-            options: .small(exactBelow: layout.exactBelow, segmentDocuments: layout.segmentDocuments))
+            options: .small(
+                exactBelow: layout.exactBelow, blocksFrom: layout.blocksFrom,
+                segmentDocuments: layout.segmentDocuments))
         let snapshot = try test.index.snapshot()
         #expect(
             snapshot.statistics().segments.count == (450 + layout.segmentDocuments - 1)
@@ -52,15 +62,17 @@ import Testing
         }
     }
 
-    @Test(arguments: WeightType.allCases) func everyPathGivesTheSameBits(_ weights: WeightType) throws {
+    @Test(arguments: WeightType.allCases, [0, 1 << 30])
+    func everyPathGivesTheSameBits(_ weights: WeightType, _ blocksFrom: Int) throws {
         let collection = try Collection.random(documents: 400, components: 200, seed: 12)
         let one = try TestIndex(
-            collection.documents, schema: Schema(weights: weights), options: .small(exactBelow: 1)
+            collection.documents, schema: Schema(weights: weights),
+            options: .small(exactBelow: 1, blocksFrom: blocksFrom)
         ).index.snapshot()
         for query in collection.queries {
             let exact = try one.search(Query(sparse: query, k: 400, exact: true))
             let scoreOf = Dictionary(uniqueKeysWithValues: exact.map { ($0.id, $0.score) })
-            let settings = SearchSettings(listMass: 1, blockFactor: 0)
+            let settings = SearchSettings.everything
             for hit in try one.search(Query(sparse: query, k: 10, settings: settings)) {
                 #expect(scoreOf[hit.id] == hit.score)
             }
@@ -122,7 +134,7 @@ import Testing
             #expect(
                 try snapshot.search(Query(sparse: query, k: 15, exact: true))
                     == reference.search(query, k: 15))
-            let all = SearchSettings(listMass: 1, blockFactor: 0)
+            let all = SearchSettings.everything
             let approximate = try snapshot.search(Query(sparse: query, k: 15, settings: all))
             #expect(approximate.first == reference.search(query, k: 1).first)
             let hits = Dictionary(

@@ -11,10 +11,11 @@ import Testing
         } catch { return (error as? GranaryError)?.code }
     }
 
-    private static func snapshot(_ exactBelow: Int = 1, segmentDocuments: Int = 40) throws -> Snapshot {
+    /// Segments with blocks and with impact-ordered lists.
+    private static func snapshot() throws -> Snapshot {
         let collection = try Collection.random(documents: 100, components: 50, seed: 21)
         return try TestIndex(
-            collection.documents, options: .small(exactBelow: exactBelow, segmentDocuments: segmentDocuments)
+            collection.documents, options: .small(exactBelow: 1, blocksFrom: 30, segmentDocuments: 40)
         ).index.snapshot()
     }
 
@@ -37,8 +38,9 @@ import Testing
         }
         let settings = [
             SearchSettings(listMass: -0.1), SearchSettings(listMass: 1.1), SearchSettings(listMass: .nan),
-            SearchSettings(blockFactor: -1), SearchSettings(blockFactor: .nan),
-            SearchSettings(blockFactor: .infinity),
+            SearchSettings(estimateFactor: -1), SearchSettings(estimateFactor: .nan),
+            SearchSettings(estimateFactor: .infinity), SearchSettings(leastImpact: -0.1),
+            SearchSettings(leastImpact: 1.1), SearchSettings(leastImpact: .nan),
         ]
         for setting in settings {
             #expect(
@@ -81,12 +83,15 @@ import Testing
         #expect(try test.index.snapshot().document(id: "a") == nil)
     }
 
-    @Test(arguments: [1, 1000]) func emptyVectorsAreStoredReadableAndNeverFound(_ exactBelow: Int) throws {
+    @Test(arguments: [1, 1000], [0, 1 << 30])
+    func emptyVectorsAreStoredReadableAndNeverFound(_ exactBelow: Int, _ blocksFrom: Int) throws {
         let empty = try SparseVector(components: [], weights: [])
         let full = try SparseVector(components: [3, 5], weights: [1, 2])
         var documents = (0..<30).map { Document(id: .number($0), sparse: empty, payload: [UInt8($0)]) }
         documents.append(Document(id: "full", sparse: full))
-        let snapshot = try TestIndex(documents, options: .small(exactBelow: exactBelow)).index.snapshot()
+        let snapshot = try TestIndex(
+            documents, options: .small(exactBelow: exactBelow, blocksFrom: blocksFrom)
+        ).index.snapshot()
         #expect(snapshot.documentCount == 31)
         #expect(try snapshot.document(id: 7) == documents[7])
         for query in [Query(sparse: full, k: 50, exact: true), Query(sparse: full, k: 50)] {
@@ -96,10 +101,11 @@ import Testing
         try snapshot.verify(.full)
     }
 
-    @Test func anIndexOfEmptyVectorsOnlyWorks() throws {
+    @Test(arguments: [0, 1 << 30]) func anIndexOfEmptyVectorsOnlyWorks(_ blocksFrom: Int) throws {
         let empty = try SparseVector(components: [], weights: [])
         let snapshot = try TestIndex(
-            (0..<5).map { Document(id: .number($0), sparse: empty) }, options: .small(exactBelow: 1)
+            (0..<5).map { Document(id: .number($0), sparse: empty) },
+            options: .small(exactBelow: 1, blocksFrom: blocksFrom)
         ).index.snapshot()
         let query = try SparseVector(components: [1], weights: [1])
         #expect(try snapshot.search(Query(sparse: query, exact: true)).isEmpty)
@@ -108,8 +114,8 @@ import Testing
         try snapshot.verify(.full)
     }
 
-    @Test(arguments: [1, 1000], [7, 1000]) func tiesGoToTheDocumentInsertedFirst(
-        _ exactBelow: Int, _ segmentDocuments: Int
+    @Test(arguments: [(1, 0), (1, 1 << 30), (1000, 0)], [7, 1000]) func tiesGoToTheDocumentInsertedFirst(
+        _ lists: (exactBelow: Int, blocksFrom: Int), _ segmentDocuments: Int
     ) throws {
         // Documents of one vector in an order of ids that no sorting would give; other components move them
         // about.
@@ -122,7 +128,10 @@ import Testing
                     sparse: try SparseVector(components: [1, other], weights: [1.5, 1])))
         }
         let snapshot = try TestIndex(
-            documents, options: .small(exactBelow: exactBelow, segmentDocuments: segmentDocuments)
+            documents,
+            options: .small(
+                exactBelow: lists.exactBelow, blocksFrom: lists.blocksFrom,
+                segmentDocuments: segmentDocuments)
         ).index.snapshot()
         let query = try SparseVector(components: [1], weights: [2])
         for k in [1, 5, 60, 100] {
@@ -132,24 +141,24 @@ import Testing
         }
     }
 
-    @Test func largestWeightsGiveFiniteScores() throws {
+    @Test(arguments: WeightType.allCases, [0, 1 << 30])
+    func largestWeightsGiveFiniteScores(_ weights: WeightType, _ blocksFrom: Int) throws {
         let largest = SparseVector.maximumWeight
         let vector = try SparseVector(components: [1, 2], weights: [largest, largest])
-        for weights in WeightType.allCases {
-            let snapshot = try TestIndex(
-                (0..<40).map { Document(id: .number($0), sparse: vector) }, schema: Schema(weights: weights),
-                options: .small(exactBelow: 1)
-            ).index.snapshot()
-            let hits = try snapshot.search(Query(sparse: vector, k: 3, exact: true))
-            #expect(hits.map(\.id) == [0, 1, 2])
+        let snapshot = try TestIndex(
+            (0..<40).map { Document(id: .number($0), sparse: vector) }, schema: Schema(weights: weights),
+            options: .small(exactBelow: 1, blocksFrom: blocksFrom)
+        ).index.snapshot()
+        for query in [Query(sparse: vector, k: 3, exact: true), Query(sparse: vector, k: 3)] {
+            let hits = try snapshot.search(query)
+            #expect(query.accuracy != .exact || hits.map(\.id) == [0, 1, 2])
             let expected = largest * largest * 2
-            #expect(hits.allSatisfy { abs($0.score - expected) <= 1e-6 * expected })
+            #expect(hits.count == 3 && hits.allSatisfy { abs($0.score - expected) <= 1e-6 * expected })
         }
     }
 
-    @Test(arguments: WeightType.allCases) func smallestWeightsAreFoundByExactSearch(_ weights: WeightType)
-        throws
-    {
+    @Test(arguments: WeightType.allCases, [0, 1 << 30])
+    func smallestWeightsAreFoundByExactSearch(_ weights: WeightType, _ blocksFrom: Int) throws {
         // The smallest float16 is 2^-24: its code is 0, only the rest of the weight tells it.
         let tiny = Float(Float16.leastNonzeroMagnitude)
         let documents = try (0..<40).map {
@@ -158,9 +167,9 @@ import Testing
                 sparse: try SparseVector(components: [1], weights: [tiny * Float(1 + $0 % 20)]))
         }
         let snapshot = try TestIndex(
-            documents, schema: Schema(weights: weights), options: .small(exactBelow: 1)
-        )
-        .index.snapshot()
+            documents, schema: Schema(weights: weights),
+            options: .small(exactBelow: 1, blocksFrom: blocksFrom)
+        ).index.snapshot()
         let query = try SparseVector(components: [1], weights: [1])
         let reference = try BruteForce(stored: snapshot)
         for k in [1, 10, 100] {

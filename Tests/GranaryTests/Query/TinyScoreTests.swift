@@ -21,17 +21,20 @@ import Testing
 
     /// Estimates near the smallest floats once fell between the two parts of the order of blocks.
     @Test(
-        arguments: [(0x1p-136, 0x1p-143), (1e-38, 1e-41), (1e-30, 1e-36), (1, 0x1p-143)] as [(Float, Float)])
-    func everyBlockIsOpenedHoweverSmallItsEstimate(weights: (Float, Float)) throws {
+        arguments: [(0x1p-136, 0x1p-143), (1e-38, 1e-41), (1e-30, 1e-36), (1, 0x1p-143)] as [(Float, Float)],
+        [0, 1 << 30])
+    func everyDocumentIsFoundHoweverSmallItsEstimate(weights: (Float, Float), blocksFrom: Int) throws {
         let documents = try (0..<40).map { number in
             let components: [UInt32] = number % 4 == 0 ? [7, 20] : number % 4 == 1 ? [8, 20] : [20, 21]
             return Document(
                 id: .number(UInt64(number)),
                 sparse: try SparseVector(components: components, weights: [2, 1]))
         }
-        let snapshot = try TestIndex(documents, options: .small(exactBelow: 1)).index.snapshot()
+        let snapshot = try TestIndex(
+            documents, options: .small(exactBelow: 1, blocksFrom: blocksFrom)
+        ).index.snapshot()
         let query = try SparseVector(components: [7, 8], weights: [weights.0, weights.1])
-        for settings in [SearchSettings(listMass: 1, blockFactor: 0), SearchSettings(listMass: 0.1)] {
+        for settings in [SearchSettings.everything, SearchSettings(listMass: 0.1)] {
             let hits = try snapshot.search(Query(sparse: query, k: 20, settings: settings))
             #expect(hits.count == 20)
         }

@@ -12,7 +12,7 @@ public enum DamagedIndex {
             try SparseVector(components: numbers, weights: numbers.map { 1 + Float($0) }),
             try SparseVector(tokens: numbers.map { ("t\($0)", 1) }),
         ]
-        let settings = [SearchSettings(listMass: 1, blockFactor: 0)]
+        let settings = [SearchSettings.everything]
         if let dense = snapshot.schema.dense {
             let vector = [Float](repeating: 0.5, count: dense.dimensions)
             for sparse in queries + [try SparseVector(components: [], weights: [])] {

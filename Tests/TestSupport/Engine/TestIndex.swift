@@ -44,14 +44,17 @@ public struct TestIndex: Sendable {
 }
 
 extension WriterOptions {
-    /// Options for small collections: blocks from `exactBelow` documents on, few queries to calibrate.
+    /// Options for small collections: few queries to calibrate, and impact-ordered lists from `exactBelow`
+    /// documents on, blocks from `blocksFrom` on.
     public static func small(
-        exactBelow: Int = 1000, segmentDocuments: Int = 1 << 30, calibrationQueries: Int = 8, threads: Int = 1
+        exactBelow: Int = 1000, blocksFrom: Int = 0, segmentDocuments: Int = 1 << 30,
+        calibrationQueries: Int = 8, threads: Int = 1
     ) -> WriterOptions {
         WriterOptions(
             memoryBytes: 64 << 20, threads: threads, segmentDocuments: segmentDocuments,
             build: BuildOptions(
-                exactBelow: exactBelow, calibrationQueries: calibrationQueries, calibrateFrom: 0),
+                exactBelow: exactBelow, blocksFrom: blocksFrom, calibrationQueries: calibrationQueries,
+                calibrateFrom: 0),
             merging: MergeOptions(isAutomatic: false), reserveBytes: 0)
     }
 }

@@ -40,7 +40,7 @@ struct RandomCollection {
             components: (0..<UInt32(Self.asked)).map { first + $0 },
             weights: [Float](repeating: 1, count: Self.asked))
         var query = Query(sparse: sparse, dense: vector(&random), candidates: candidates)
-        query.accuracy = .settings(SearchSettings(listMass: 1, blockFactor: 0.1))
+        query.accuracy = .settings(SearchSettings(listMass: 1, estimateFactor: 0.1))
         return query
     }
 

@@ -34,7 +34,7 @@ import Testing
                     asked.accuracy = .exact
                     let exact = try snapshot.search(asked, plan: plan, statistics: &counted)
                     #expect(exact == expected, "\(filter)")
-                    asked.accuracy = .settings(SearchSettings(listMass: 0.4, blockFactor: 1.1))
+                    asked.accuracy = .settings(SearchSettings(listMass: 0.4, estimateFactor: 1.1))
                     let hits = try snapshot.search(asked, plan: plan, statistics: &counted)
                     // Never fewer than there are; each with the score that it has.
                     #expect(hits.count == expected.count, "\(filter)")
@@ -47,13 +47,15 @@ import Testing
         #expect(some > rounds / 4, "most filters matched everything or nothing")
     }
 
-    @Test(arguments: WeightType.allCases, [(1, 10_000), (1, 170), (1000, 170)])
-    func everyWayOfSearchingFindsWhatMatches(_ weights: WeightType, _ layout: (Int, Int)) throws {
+    @Test(
+        arguments: WeightType.allCases,
+        [(1, 0, 10_000), (1, 0, 170), (1000, 0, 170), (1, 1 << 30, 10_000), (1, 150, 170)])
+    func everyWayOfSearchingFindsWhatMatches(_ weights: WeightType, _ layout: (Int, Int, Int)) throws {
         let collection = try Collection.random(documents: 450, components: 200, seed: 61)
         let facts = FactDocuments(collection.documents, seed: 62)
         let snapshot = try TestIndex(
             facts.documents, schema: Schema(weights: weights, fields: FactDocuments.fields),
-            options: .small(exactBelow: layout.0, segmentDocuments: layout.1)
+            options: .small(exactBelow: layout.0, blocksFrom: layout.1, segmentDocuments: layout.2)
         ).index.snapshot()
         try check(snapshot, facts, collection.queries, rounds: 25, seed: 63)
         try snapshot.verify(.full)
@@ -65,7 +67,7 @@ import Testing
         let old = FactDocuments(collection.documents, seed: 66)
         let schema = Schema(fields: FactDocuments.fields)
         let test = try TestIndex(schema)
-        let writer = try test.index.writer(.small(exactBelow: 1, segmentDocuments: 90))
+        let writer = try test.index.writer(.small(exactBelow: 1, blocksFrom: 85, segmentDocuments: 90))
         // Other values first, which must not come back.
         for document in old.documents.prefix(250) { try writer.upsert(document) }
         for document in facts.documents.prefix(220) { try writer.upsert(document) }

@@ -1,7 +1,7 @@
 #include "rows_internal.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "rows_avx2.h"
 #endif
 
 typedef float (*score_function)(const granary_rows *, const row_parts *, const float *, size_t *);
@@ -38,31 +38,16 @@ static float score_scalar(const granary_rows *r, const row_parts *p, const float
 }
 
 #if defined(__x86_64__)
-#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
-
-/// For each control byte: the shuffle that spreads its 8...16 gap bytes into eight u16, and how many bytes it
-/// takes.
-static uint8_t shuffles[256][16] __attribute__((aligned(64)));
+uint8_t granary_shuffles[256][16] __attribute__((aligned(64)));
 
 __attribute__((constructor)) static void make_shuffles(void) {
     for (int control = 0; control < 256; control++) {
         uint8_t from = 0;
         for (int lane = 0; lane < GROUP; lane++) {
-            shuffles[control][2 * lane] = from++;
-            shuffles[control][2 * lane + 1] = control >> lane & 1 ? from++ : 0x80;
+            granary_shuffles[control][2 * lane] = from++;
+            granary_shuffles[control][2 * lane + 1] = control >> lane & 1 ? from++ : 0x80;
         }
     }
-}
-
-AVX2 static inline __m128i gaps_at(uint8_t control, const uint8_t *gaps) {
-    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)gaps),
-                            _mm_load_si128((const __m128i *)shuffles[control]));
-}
-
-AVX2 static inline __m128i prefix_sums(__m128i x) {
-    x = _mm_add_epi16(x, _mm_slli_si128(x, 2));
-    x = _mm_add_epi16(x, _mm_slli_si128(x, 4));
-    return _mm_add_epi16(x, _mm_slli_si128(x, 8));
 }
 
 AVX2 static inline __m256 codes_at(const uint8_t *codes, int linear) {
@@ -93,12 +78,7 @@ AVX2 static inline __attribute__((always_inline)) float score_narrow(const row_p
         gaps += used;
         x = _mm_add_epi16(prefix_sums(x), previous);
         previous = _mm_shuffle_epi8(x, last);
-        uint64_t a = (uint64_t)_mm_cvtsi128_si64(x), b = (uint64_t)_mm_extract_epi64(x, 1);
-        // Eight scalar loads beat a gather on Zen 4 (and tie elsewhere).
-        __m256 q = _mm256_setr_ps(
-            table[a & 0xffff], table[a >> 16 & 0xffff], table[a >> 32 & 0xffff], table[a >> 48],
-            table[b & 0xffff], table[b >> 16 & 0xffff], table[b >> 32 & 0xffff], table[b >> 48]);
-        acc = _mm256_add_ps(acc, _mm256_mul_ps(q, codes_at(p->codes + g * GROUP, linear)));
+        acc = _mm256_add_ps(acc, _mm256_mul_ps(table_at(table, x), codes_at(p->codes + g * GROUP, linear)));
     }
     return reduce(acc) * p->scale;
 }

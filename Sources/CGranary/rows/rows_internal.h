@@ -9,6 +9,13 @@
 
 enum { ROW_HEADER = 4, GROUP = 8, TOUCH_GROUP = 32 };
 
+static inline float half_value(uint16_t half) {
+    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value * 0x1p112f;
+}
+
 /// A row cut into its parts; `codes` is null when the row does not fit into its section.
 typedef struct {
     const uint8_t *control, *codes, *gaps, *gaps_end;

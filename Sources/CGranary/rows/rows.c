@@ -18,12 +18,7 @@ uint16_t granary_half(float weight) {
     return (uint16_t)((bits - 0x38000000u) >> 13);
 }
 
-float granary_half_value(uint16_t half) {
-    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value * 0x1p112f;
-}
+float granary_half_value(uint16_t half) { return half_value(half); }
 
 float granary_code_value(uint8_t code) { return granary_half_value((uint16_t)(code << 7)); }
 
@@ -108,47 +103,6 @@ long granary_row_decode(const granary_rows *rows, uint32_t ordinal, uint32_t *co
     memcpy(codes, p.codes, p.entries);
     *shift = p.shift;
     return (long)p.entries;
-}
-
-/// The stored weight of an entry.
-static inline float stored_weight(const row_parts *p, uint8_t width, const uint8_t *rest, uint32_t entry,
-                                  uint32_t component, uint32_t components, const float *steps) {
-    float weight;
-    if (width == 4) memcpy(&weight, rest + 4ull * entry, 4);
-    else if (width == 1) weight = granary_half_value((uint16_t)(p->codes[entry] << 7 | (rest[entry] & 127)));
-    else weight = component < components ? (float)p->codes[entry] * steps[component] * p->scale : 0;
-    return weight;
-}
-
-int granary_row_weights(const granary_rows *rows, const granary_fine *fine, const float *steps,
-                        uint32_t ordinal, const uint32_t *wanted, size_t n, float *weights, int level) {
-    row_parts p = row_at(rows, ordinal);
-    if (!p.codes) return -1;
-    const uint8_t *rest = 0;
-    if (fine->width) {
-        uint64_t start = (uint64_t)fine->starts[ordinal] * GROUP * fine->width;
-        if (start + (uint64_t)p.entries * fine->width > fine->length) return -1;
-        rest = fine->bytes + start;
-    }
-    row_cursor cursor = {p.gaps, 0, 0};
-    uint32_t ids[CURSOR_ENTRIES];
-    size_t next = 0;
-    memset(weights, 0, n * sizeof(float));
-    while (next < n) {
-        uint32_t first = cursor.group * GROUP;
-        long entries = granary_row_advance(rows, &p, &cursor, ids, level);
-        if (entries <= 0) return (int)entries;
-        for (uint32_t e = 0; e < (uint32_t)entries && next < n; e++) {
-            while (wanted[next] < ids[e])
-                if (++next == n) return 0;
-            if (wanted[next] != ids[e]) continue;
-            float weight = stored_weight(&p, fine->width, rest, first + e, ids[e], rows->components, steps);
-            // Padding and bridges repeat or pass components with weight 0: an entry proper is not undone by
-            // them.
-            if (weight > 0) weights[next] = weight;
-        }
-    }
-    return 0;
 }
 
 uint64_t granary_touch(const void *bytes, size_t length) {

@@ -1,5 +1,5 @@
 #include "granary_build.h"
-#include "rows_internal.h"
+#include "../rows/rows_internal.h"
 #include <stdlib.h>
 
 enum { MAXIMUM_ENTRIES = 65536 };
