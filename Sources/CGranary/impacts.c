@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #endif
 
-enum { CHUNK = 128, CHUNKS = GRANARY_WINDOW / CHUNK, AHEAD_LINES = 4 };
+enum { CHUNK = 128, CHUNKS = GRANARY_WINDOW / CHUNK, AHEAD_LINES = 6 };
 
 static inline float level_weight(uint8_t level) { return half_value((uint16_t)(level << 8 | 0x80)); }
 
@@ -101,15 +101,12 @@ static int add_list(search *s, uint64_t number, float weight) {
     return 1;
 }
 
-/// Asks for the beginnings of a window's lists, so that their cache misses overlap with other work.
-static void ask_for(const search *s, uint32_t window) {
-    const granary_impacts *m = s->impacts;
-    for (size_t i = 0; i < s->query->n; i++) {
-        uint64_t from = m->starts[(uint64_t)s->query->components[i] * m->windows + window];
-        if (from >= m->length) continue;
-        const uint16_t *line = m->postings + from;
-        for (int ahead = 0; ahead < AHEAD_LINES; ahead++) __builtin_prefetch(line + 32 * ahead);
-    }
+/// Asks for the beginning of a list, so that its cache misses overlap with other work.
+static inline void ask_for(const granary_impacts *m, uint64_t number) {
+    uint64_t from = m->starts[number];
+    if (from >= m->length) return;
+    const uint16_t *line = m->postings + from;
+    for (int ahead = 0; ahead < AHEAD_LINES; ahead++) __builtin_prefetch(line + 32 * ahead);
 }
 
 static inline int is_set(const uint64_t *bits, uint32_t ordinal) {
@@ -323,16 +320,19 @@ long granary_impacts_search(const granary_impacts *m, const granary_impact_query
         if (q->components[i] >= m->components) return -1;
         __builtin_prefetch(m->starts + (uint64_t)q->components[i] * m->windows);
     }
-    if (m->windows > 0) ask_for(&s, 0);
+    for (size_t i = 0; i < q->n && m->windows > 0; i++)
+        ask_for(m, (uint64_t)q->components[i] * m->windows);
     for (uint32_t window = 0; window < m->windows; window++) {
         uint32_t first = window * GRANARY_WINDOW, documents = m->documents - first;
         if (documents > GRANARY_WINDOW) documents = GRANARY_WINDOW;
-        if (window + 1 < m->windows) ask_for(&s, window + 1);
-        for (size_t i = 0; i < q->n; i++)
-            if (!add_list(&s, (uint64_t)q->components[i] * m->windows + window, q->weights[i])) {
+        for (size_t i = 0; i < q->n; i++) {
+            uint64_t number = (uint64_t)q->components[i] * m->windows + window;
+            if (window + 1 < m->windows) ask_for(m, number + 1);
+            if (!add_list(&s, number, q->weights[i])) {
                 memset(x->sums, 0, GRANARY_WINDOW);
                 return -1;
             }
+        }
         collect(&s, first, documents);
         // Ordinals beyond the last document, which no writer makes.
         uint32_t cleared = (documents + CHUNK - 1) / CHUNK * CHUNK;

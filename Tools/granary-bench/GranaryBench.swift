@@ -9,7 +9,9 @@ struct GranaryBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary-bench",
         abstract: "Measures Granary, in figures that compare with those of other engines.",
-        subcommands: [SearchBench.self, DenseCommand.self, FiltersCommand.self, UpdatesCommand.self],
+        subcommands: [
+            SearchBench.self, DenseCommand.self, FiltersCommand.self, UpdatesCommand.self, FixedCommand.self,
+        ],
         defaultSubcommand: SearchBench.self)
 }
 
@@ -44,6 +46,8 @@ struct SearchBench: ParsableCommand {
     @Option(help: "Memory of the build in MiB.") var memory = 1024
     @Option(name: .shortAndLong, help: "Hits for each query; recall is measured at it.") var k = 10
     @Option(help: "Passes over all queries; the best counts.") var passes = 3
+    @Option(help: "Measures queries a second of the whole batch on so many threads instead, for each row.")
+    var batchThreads: Int?
     @Flag(help: "Measures exact search as well.") var exact = false
     @Flag(help: "Sweeps a grid of search settings besides the recalls that calibration knows.") var grid =
         false
@@ -80,6 +84,10 @@ struct SearchBench: ParsableCommand {
         let bytes = Int(snapshot.statistics().bytesOnDisk)
         var rows: [BenchRow] = []
         for point in points(snapshot) {
+            if let batchThreads {
+                try reportBatch(point, sweep, threads: batchThreads)
+                continue
+            }
             var row = try sweep.measure(point)
             row.buildSeconds = buildSeconds
             row.bytes = bytes
@@ -139,6 +147,12 @@ struct SearchBench: ParsableCommand {
         var points: [Query.Accuracy] = [
             0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995,
         ].map { .recall($0) }
+        // Some by hand, as other engines are swept: what calibration is compared with.
+        for reading in [0.03, 0.025, 0.02, 0.015, 0.012, 0.009] {
+            for factor in [0.88, 0.84, 0.8] {
+                points.append(.settings(knobs(reading: reading, factor: factor)))
+            }
+        }
         if grid {
             // Both kinds of reading: a segment takes notice of one of them.
             let readings = [
@@ -152,6 +166,12 @@ struct SearchBench: ParsableCommand {
         }
         if exact { points.append(.exact) }
         return points
+    }
+
+    private func reportBatch(_ point: Query.Accuracy, _ sweep: Sweep, threads: Int) throws {
+        let rate = try sweep.queriesPerSecond(point, threads: threads)
+        let text = "\(Sweep.params(point))  \(rate.rounded(to: 0)) queries/s on \(threads) threads\n"
+        FileHandle.standardError.write(Data(text.utf8))
     }
 
     /// Small numbers are impacts: no list mass is as small.

@@ -11,7 +11,7 @@ struct Sweep {
     /// One row of the output.
     func measure(_ accuracy: Query.Accuracy) throws -> BenchRow {
         let prepared = queries.map { Query(sparse: $0, k: k, accuracy: accuracy) }
-        var row = BenchRow(params: params(accuracy), queries: queries.count)
+        var row = BenchRow(params: Self.params(accuracy), queries: queries.count)
         // The first queries warm the caches up; they count in the passes.
         for query in prepared.prefix(30) { _ = try snapshot.search(query) }
         var (found, total) = (0, 0)
@@ -43,7 +43,19 @@ struct Sweep {
         return row
     }
 
-    private func params(_ accuracy: Query.Accuracy) -> String {
+    /// Queries a second of all queries as one batch, the best of the passes.
+    func queriesPerSecond(_ accuracy: Query.Accuracy, threads: Int) throws -> Double {
+        let prepared = queries.map { Query(sparse: $0, k: k, accuracy: accuracy) }
+        var best = 0.0
+        for _ in 0...passes {
+            let start = ContinuousClock.now
+            _ = try snapshot.search(batch: prepared, threads: threads)
+            best = max(best, Double(prepared.count) / seconds(since: start))
+        }
+        return best
+    }
+
+    static func params(_ accuracy: Query.Accuracy) -> String {
         switch accuracy {
         case .exact: "{\"exact\": true}"
         case .recall(let recall): "{\"recall\": \(recall)}"

@@ -58,7 +58,8 @@ public struct Seed: Sendable {
                 fields: weights == .float16
                     ? [Field("n", .integer), Field("s", .string), Field("f", .number, path: "n")] : []),
             fileSystem: system)
-        var build = BuildOptions(exactBelow: blocks ? 1 : 1000, calibrationQueries: 4)
+        // The first segment has blocks, the second impact-ordered lists.
+        var build = BuildOptions(exactBelow: blocks ? 1 : 1000, blocksFrom: 15, calibrationQueries: 4)
         build.centroidFraction = 0.3
         let writer = try index.writer(WriterOptions(threads: 1, build: build))
         var random = Random(state: 0x9e37_79b9)

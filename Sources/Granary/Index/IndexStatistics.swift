@@ -42,8 +42,10 @@ public struct IndexStatistics: Sendable, Codable, Equatable {
         public var entries: UInt64
         /// Postings in all lists.
         public var postings: UInt64
-        /// Posting blocks.
+        /// Posting blocks; 0 in a segment without them.
         public var blocks: Int
+        /// Windows of impact-ordered posting lists; 0 in a segment without them.
+        public var windows: Int
         /// Where its bytes are.
         public var sections: [SectionSize]
     }
@@ -159,7 +161,7 @@ extension Snapshot {
             id: segment.blocks.record.id.description, documents: segment.documentCount,
             dead: segment.documentCount - segment.liveCount, components: Int(segment.facts.components),
             entries: segment.facts.entries, postings: segment.facts.postings,
-            blocks: Int(segment.facts.blocks),
+            blocks: Int(segment.facts.blocks), windows: Int(segment.facts.windows),
             sections: sections)
     }
 }

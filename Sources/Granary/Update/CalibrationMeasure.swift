@@ -62,12 +62,12 @@ extension Calibration {
             return squares.squareRoot() / Double(max(1, measured.count))
         }
         // Asked for r, what is promised is r on queries never seen. So there is a margin of one standard
-        // error of the sample, and of a tenth of what may be missed: real queries are a little harder than
+        // error of the sample, and of a fifth of what may be missed: real queries are a little harder than
         // these.
         var rows: [Row] = []
         for target in recalls {
             let reaching = grid.indices.filter {
-                recall[$0] >= min(Double(target) + (1 - Double(target)) / 10 + errors[$0], 0.9999)
+                recall[$0] >= min(Double(target) + (1 - Double(target)) / 5 + errors[$0], 0.9999)
             }
             guard let best = reaching.min(by: { cost[$0] < cost[$1] }) else { break }
             rows.append(Row(recall: target, settings: grid[best], measured: Float(min(1, recall[best]))))

@@ -39,7 +39,8 @@ struct BatchReaderFaultTests {
         if method == .ring || method == .parallel {
             let error = #expect(throws: GranaryError.self) { try reader.whenResident(ranges) { _ in } }
             #expect(error?.systemError == EBADF)
-            #expect(error?.byteOffset == 4096 * 2 - 1)
+            // Somewhere in the first page: which byte depends on what the system had left in memory.
+            #expect((4096..<4096 * 2).contains(error?.byteOffset ?? 0))
         }
         #expect(slots.bytes(0).byteCount == 0)
     }

@@ -92,10 +92,12 @@ struct StatsCommand: ParsableCommand {
 
     private func describe(_ segment: IndexStatistics.Segment) -> String {
         let bytes = segment.sections.reduce(0) { $0 + $1.bytes }
+        let parts =
+            segment.windows > 0 ? "\(segment.windows) windows in order of impact" : "\(segment.blocks) blocks"
         var text = """
             segment \(segment.id), \(ByteSize.text(bytes))
               \(segment.documents) documents (\(segment.dead) dead), \(segment.components) components, \
-            \(segment.entries) entries, \(segment.postings) postings in \(segment.blocks) blocks
+            \(segment.entries) entries, \(segment.postings) postings in \(parts)
 
             """
         if sections {
