@@ -58,11 +58,10 @@ struct FixedCommand: ParsableCommand {
         var random = SeededGenerator(seed: number)
         let topic = UInt32.random(in: 0..<100, using: &random)
         var weights: [UInt32: Float] = [:]
-        let count = Int.random(in: counts, using: &random)
-        while weights.count < count {
+        for step in 0..<Int.random(in: counts, using: &random) {
             let share = Float.random(in: 0..<1, using: &random)
             let component =
-                weights.count % 3 == 0
+                step % 3 == 0
                 ? topic * 30 + UInt32.random(in: 0..<30, using: &random)
                 : UInt32(Float(Self.components) * share * share)
             weights[min(component, Self.components - 1)] = 0.05 + 2.5 * share * share
