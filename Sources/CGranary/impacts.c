@@ -77,6 +77,11 @@ static inline void add_run(uint8_t *sums, const uint16_t *document, const uint16
     for (; document < end; document++) sums[*document] += impact;
 }
 
+static inline void add_run_wide(uint16_t *sums, const uint16_t *document, const uint16_t *end,
+                                uint16_t impact) {
+    for (; document < end; document++) sums[*document] += impact;
+}
+
 /// Adds the impacts of one list; returns 0 for a malformed one.
 static int add_list(search *s, uint64_t number, float weight) {
     list_parts list;
@@ -86,15 +91,16 @@ static int add_list(search *s, uint64_t number, float weight) {
     for (uint32_t run = 0; run < list.count; run++) {
         float impact = weight * level_weight((uint8_t)(list.runs[2 * run] & 127));
         if (impact < q->least) break;
-        float units = impact * q->scale + 0.5f;
-        uint8_t add = units < 255 ? (uint8_t)units : 255;
+        float units = impact * q->scale + 0.5f, most = q->wide ? 65535 : 255;
+        uint16_t add = (uint16_t)(units < most ? units : most);
         if (add == 0) {
             if (q->least > 0) break;
             add = 1;
         }
         size_t documents = (size_t)list.runs[2 * run + 1] + 1;
         if (documents > (size_t)(list.end - document)) return 0;
-        add_run(s->scratch->sums, document, document + documents, add);
+        if (q->wide) add_run_wide(s->scratch->wide_sums, document, document + documents, add);
+        else add_run(s->scratch->sums, document, document + documents, (uint8_t)add);
         document += documents;
         s->scratch->postings += documents;
     }
@@ -312,6 +318,17 @@ static long finish(search *s) {
     return (long)s->pool;
 }
 
+/// Makes estimates of wide sums, and clears those.
+static void narrow(const search *s) {
+    uint8_t *sums = s->scratch->sums;
+    uint16_t *wide = s->scratch->wide_sums;
+    for (uint32_t i = 0; i < GRANARY_WINDOW; i++) {
+        uint8_t estimate = (uint8_t)(wide[i] >> 8);
+        sums[i] = estimate ? estimate : wide[i] > 0;
+    }
+    memset(wide, 0, GRANARY_WINDOW * sizeof *wide);
+}
+
 long granary_impacts_search(const granary_impacts *m, const granary_impact_query *q,
                             granary_impact_scratch *x, int level) {
     search s = {m, q, x, {{0}, 0, 0, q->k, 0}, 0, q->floor > 1 ? q->floor : 1, level > 0};
@@ -330,9 +347,11 @@ long granary_impacts_search(const granary_impacts *m, const granary_impact_query
             if (window + 1 < m->windows) ask_for(m, number + 1);
             if (!add_list(&s, number, q->weights[i])) {
                 memset(x->sums, 0, GRANARY_WINDOW);
+                memset(x->wide_sums, 0, GRANARY_WINDOW * sizeof *x->wide_sums);
                 return -1;
             }
         }
+        if (q->wide) narrow(&s);
         collect(&s, first, documents);
         // Ordinals beyond the last document, which no writer makes.
         uint32_t cleared = (documents + CHUNK - 1) / CHUNK * CHUNK;

@@ -44,7 +44,7 @@ struct FixedCommand: ParsableCommand {
 
     private func search() throws {
         let snapshot = try Index.open(at: index).snapshot()
-        let settings = SearchSettings(listMass: 0.7, leastImpact: 0.015, estimateFactor: 0.85)
+        let settings = SearchSettings(listMass: 0.7, leastImpact: 0.18, estimateFactor: 0.85)
         var hits = 0
         for number in 0..<searches {
             let query = Query(sparse: try vector(1 << 32 + UInt64(number), 24...24), settings: settings)

@@ -53,7 +53,7 @@ struct SearchBench: ParsableCommand {
         false
     @Option(
         help:
-            "Measures these settings only, as listMass:estimateFactor,…, or leastImpact:estimateFactor,… where that is below 0.1."
+            "Measures these settings only, as listMass:estimateFactor,…: the first is the list mass of segments with blocks, the least impact of others."
     ) var settings: String?
     @Flag(help: "Prints what a query does on average, for each row, to standard error.") var counts = false
     @OptionGroup(title: "Build options") var build: BuildArguments
@@ -148,17 +148,13 @@ struct SearchBench: ParsableCommand {
             0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995,
         ].map { .recall($0) }
         // Some by hand, as other engines are swept: what calibration is compared with.
-        for reading in [0.03, 0.025, 0.02, 0.015, 0.012, 0.009] {
+        for reading in [0.36, 0.3, 0.24, 0.18, 0.15, 0.11] {
             for factor in [0.88, 0.84, 0.8] {
                 points.append(.settings(knobs(reading: reading, factor: factor)))
             }
         }
         if grid {
-            // Both kinds of reading: a segment takes notice of one of them.
-            let readings = [
-                0.05, 0.04, 0.03, 0.02, 0.015, 0.01, 0.005, 0.003, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1,
-            ]
-            for reading in readings {
+            for reading in [0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1] {
                 for factor in [1.2, 1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5] {
                     points.append(.settings(knobs(reading: reading, factor: factor)))
                 }
@@ -174,11 +170,9 @@ struct SearchBench: ParsableCommand {
         FileHandle.standardError.write(Data(text.utf8))
     }
 
-    /// Small numbers are impacts: no list mass is as small.
+    /// Settings of either kind of segment: it takes notice of one of the two.
     private func knobs(reading: Double, factor: Double) -> SearchSettings {
-        reading < 0.1
-            ? SearchSettings(leastImpact: reading, estimateFactor: factor)
-            : SearchSettings(listMass: reading, estimateFactor: factor)
+        SearchSettings(listMass: reading, leastImpact: reading, estimateFactor: factor)
     }
 
     private func report(_ row: BenchRow) {

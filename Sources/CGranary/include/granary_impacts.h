@@ -36,7 +36,8 @@ typedef struct {
     const float *weights;
     size_t n;
     float least;     // runs that add less than this to a score are left out; 0 for none
-    float scale;     // the unit of estimates: estimate = Σ round(weight × level's weight × scale)
+    float scale;     // units of a sum in a unit of score: sum = Σ round(weight × level's weight × scale)
+    uint8_t wide;    // sums have 16 bits; the estimate is then a 256th of the sum, at least 1. Otherwise 8 bits
     float factor;    // candidates reach this share of the k-th best estimate, 0...1
     uint32_t k;
     uint8_t floor;   // and this estimate
@@ -46,6 +47,7 @@ typedef struct {
 /// Working memory and results.
 typedef struct {
     uint8_t *sums;       // GRANARY_WINDOW bytes, zero between calls
+    uint16_t *wide_sums; // the same number of words
     uint32_t *ordinals;  // room for GRANARY_WINDOW + most
     uint8_t *estimates;  // the same
     uint32_t *found;     // room for most: the candidates, by falling estimate and then by ordinal
@@ -56,7 +58,7 @@ typedef struct {
 } granary_impact_scratch;
 
 /// Adds up the impacts of a query's postings, window after window, and collects the documents with the best
-/// sums. The caller chooses `scale` so that no document's sum exceeds 255; in a file that no writer makes it
+/// sums. The caller chooses `scale` so that no document's sum exceeds 255, or 65,535; in a file that no writer makes it
 /// may wrap around. Returns the number of candidates in `found`, or -1 for malformed lists.
 long granary_impacts_search(const granary_impacts *impacts, const granary_impact_query *query,
                             granary_impact_scratch *scratch, int level);

@@ -46,7 +46,7 @@ public struct BuildOptions: Sendable, Equatable {
         centroidFraction: Double = 0.2,
         documentCut: Int = 15, centroidCut: Int = 64, smallestCluster: Int = 2, largestBlock: Int = 32,
         summaryBlend: Double = 0.5, summaryEnergy: Double = 0.4, exactBelow: Int = 1000,
-        blocksFrom: Int = 4_000_000,
+        blocksFrom: Int = 8_000_000,
         calibrationQueries: Int = 256, calibrateFrom: Int = 20_000,
         seed: UInt64 = 0x6772_616e_6172_7921
     ) {

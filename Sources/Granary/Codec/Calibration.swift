@@ -26,9 +26,9 @@ struct Calibration: Sendable {
     ]
     /// The same for segments with impact-ordered lists.
     static let impactDefaults: [Row] = [
-        Row(recall: 0.9, settings: settings(true, 0.025, 0.8), measured: 0),
-        Row(recall: 0.95, settings: settings(true, 0.015, 0.75), measured: 0),
-        Row(recall: 0.998, settings: settings(true, 0.003, 0.6), measured: 0),
+        Row(recall: 0.9, settings: settings(true, 0.3, 0.8), measured: 0),
+        Row(recall: 0.95, settings: settings(true, 0.18, 0.75), measured: 0),
+        Row(recall: 0.998, settings: settings(true, 0.036, 0.6), measured: 0),
     ]
     private static let rowBytes = 16
 

@@ -34,6 +34,8 @@ struct ImpactsView: ~Escapable {
     struct Request {
         var least: Float
         var scale: Float
+        /// Whether sums have 16 bits; an estimate is then a 256th of one.
+        var isWide = false
         var factor: Float
         var k: Int
         var floor: UInt8
@@ -76,6 +78,7 @@ struct ImpactsView: ~Escapable {
                             var query = unsafe granary_impact_query(
                                 components: components.baseAddress, weights: weights.baseAddress,
                                 n: components.count, least: request.least, scale: request.scale,
+                                wide: request.isWide ? 1 : 0,
                                 factor: request.factor, k: UInt32(clamping: request.k), floor: request.floor,
                                 allowed: allowed.isEmpty ? nil : allowed.baseAddress,
                                 dead: dead.isEmpty ? nil : dead.baseAddress)
@@ -148,6 +151,7 @@ struct ImpactsView: ~Escapable {
 struct ImpactScratch: Sendable {
     /// A sum for each document of a window; zero between searches.
     private var sums: [UInt8] = []
+    private var wideSums: [UInt16] = []
     private var ordinals: [UInt32] = []
     private var estimates: [UInt8] = []
     /// The candidates of the last search, best estimates first.
@@ -161,6 +165,7 @@ struct ImpactScratch: Sendable {
         let most = max(Self.leastRoom, 4 * min(k, 1 << 24))
         if found.count >= most { return }
         sums = [UInt8](repeating: 0, count: ImpactsView.window)
+        wideSums = [UInt16](repeating: 0, count: ImpactsView.window)
         ordinals = [UInt32](repeating: 0, count: ImpactsView.window + most)
         estimates = [UInt8](repeating: 0, count: ImpactsView.window + most)
         found = [UInt32](repeating: 0, count: most)
@@ -171,14 +176,17 @@ struct ImpactScratch: Sendable {
         _ body: (UnsafeMutablePointer<granary_impact_scratch>) -> Result
     ) -> Result {
         unsafe sums.withUnsafeMutableBufferPointer { sums in
-            unsafe ordinals.withUnsafeMutableBufferPointer { ordinals in
-                unsafe estimates.withUnsafeMutableBufferPointer { estimates in
-                    unsafe found.withUnsafeMutableBufferPointer { found in
-                        var state = unsafe granary_impact_scratch(
-                            sums: sums.baseAddress, ordinals: ordinals.baseAddress,
-                            estimates: estimates.baseAddress, found: found.baseAddress,
-                            most: UInt32(found.count), kth: 0, truncated: 0, postings: 0)
-                        return unsafe withUnsafeMutablePointer(to: &state) { unsafe body($0) }
+            unsafe wideSums.withUnsafeMutableBufferPointer { wideSums in
+                unsafe ordinals.withUnsafeMutableBufferPointer { ordinals in
+                    unsafe estimates.withUnsafeMutableBufferPointer { estimates in
+                        unsafe found.withUnsafeMutableBufferPointer { found in
+                            var state = unsafe granary_impact_scratch(
+                                sums: sums.baseAddress, wide_sums: wideSums.baseAddress,
+                                ordinals: ordinals.baseAddress, estimates: estimates.baseAddress,
+                                found: found.baseAddress, most: UInt32(found.count), kth: 0, truncated: 0,
+                                postings: 0)
+                            return unsafe withUnsafeMutablePointer(to: &state) { unsafe body($0) }
+                        }
                     }
                 }
             }

@@ -70,8 +70,9 @@ public struct SearchSettings: Sendable, Equatable {
     /// posting lists chosen must cover. More lists find more; 1 takes every list of the query. For segments
     /// with posting blocks.
     public var listMass: Double
-    /// Postings that add less than this share, 0...1, of the largest score that the query could have are not
-    /// read. Fewer are left out by a smaller one; 0 reads all. For segments with impact-ordered lists.
+    /// Postings that add less than this share, 0...1, of what the query's components can add at most (their
+    /// mean, each as often as it is large) are not read. Fewer are left out by a smaller one; 0 reads all.
+    /// For segments with impact-ordered lists.
     public var leastImpact: Double
     /// A block is opened while its summary's score is at least this factor times the k-th best score so far;
     /// a document of impact-ordered lists is scored if its estimate is at least this factor, up to 1, times
@@ -79,7 +80,7 @@ public struct SearchSettings: Sendable, Equatable {
     public var estimateFactor: Double
 
     /// Makes settings.
-    public init(listMass: Double = 0.7, leastImpact: Double = 0.015, estimateFactor: Double = 0.85) {
+    public init(listMass: Double = 0.7, leastImpact: Double = 0.18, estimateFactor: Double = 0.85) {
         self.listMass = listMass
         self.leastImpact = leastImpact
         self.estimateFactor = estimateFactor

@@ -11,25 +11,27 @@ extension SegmentSearch {
         _ k: Int, _ settings: SearchSettings, _ top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics, _ willSettle: SnapshotSearch.Candidates?
     ) throws(GranaryError) -> Bool {
-        let largest = largestScore()
+        let bounds = impactBounds()
         // Beyond these there is no unit of which every sum is a number of.
-        guard largest >= 0x1p-80, largest <= 0x1p80 else {
+        guard bounds.score >= 0x1p-80, bounds.score <= 0x1p80 else {
             try searchExactly(least: 0, into: &top, &scratch, &statistics)
             return true
         }
         let isEverything = settings.leastImpact == 0
-        let scale = unit(largest, isEverything: isEverything)
+        let least = Float(settings.leastImpact) * bounds.impact
+        let (scale, isWide) = unit(bounds.score, least: least)
+        // Estimates in a unit of score.
+        let estimates = isWide ? scale / 256 : scale
         let factor = Float(min(1, settings.estimateFactor))
-        let floor = min(255, factor * scratch.leastEstimate * scale)
         let request = ImpactsView.Request(
-            least: Float(settings.leastImpact) * largest, scale: scale, factor: factor, k: k,
-            floor: UInt8(floor))
+            least: least, scale: scale, isWide: isWide, factor: factor, k: k,
+            floor: UInt8(min(255, factor * scratch.leastEstimate * estimates)))
         guard
             let found = segment.impacts.search(
                 request, components: query.locals, weights: query.weights,
                 allowed: matches?.set.words ?? [], dead: dead, &scratch.impacts)
         else { throw segment.malformed(.impacts, at: 0) }
-        scratch.leastEstimate = max(scratch.leastEstimate, Float(found.kth) / scale)
+        scratch.leastEstimate = max(scratch.leastEstimate, Float(found.kth) / estimates)
         statistics.lists += query.locals.count
         statistics.postings += found.postings
         var light = LightTop(k: k, floor: top.threshold * (rows.isLinear ? 1 : 8 / 9))
@@ -38,8 +40,7 @@ extension SegmentSearch {
         statistics.rows += found.count
         tell(willSettle, light.threshold, scratch)
         try settle(k, light.threshold, into: &top, &scratch, &statistics)
-        return isEverything && !found.isTruncated && query.locals.count <= Self.mostOfEverything
-            && query.locals.allSatisfy(segment.isComplete)
+        return isEverything && !found.isTruncated && query.locals.allSatisfy(segment.isComplete)
     }
 
     /// Scores the candidates by their codes and keeps those that may be among the best k.
@@ -60,30 +61,34 @@ extension SegmentSearch {
         }
     }
 
-    /// Components of a query that finds every document that shares one: each adds at least one unit.
-    private static let mostOfEverything = 127
-
-    /// The largest score that lists allow, each component at the level of its largest weight.
-    private func largestScore() -> Float {
+    /// The largest score that lists allow, each component at the level of its largest weight; and the mean
+    /// of these largest impacts, each as often as it is large: what the impacts that decide are compared
+    /// with. The more components a query has, the smaller each of them is beside the score.
+    private func impactBounds() -> (score: Float, impact: Float) {
         let largest = segment.largestWeights
-        var sum: Float = 0
+        var (sum, squares): (Float, Float) = (0, 0)
         for (place, local) in query.locals.enumerated() {
             // Of a damaged one, any number does.
-            sum += query.weights[place] * Kernels.levelWeight(of: min(65_504, max(0, largest[Int(local)])))
+            let weight = min(65_504, max(0, largest[Int(local)]))
+            let impact = query.weights[place] * Kernels.levelWeight(of: weight)
+            sum += impact
+            squares += impact * impact
         }
-        return sum
+        return (sum, sum > 0 ? squares / sum : 0)
     }
 
-    /// Units of an estimate in a unit of score, such that no document's sum exceeds 255 however its impacts
-    /// are rounded.
-    private func unit(_ largest: Float, isEverything: Bool) -> Float {
-        let count = query.locals.count
+    /// Units of a sum in a unit of score, such that no document's sum exceeds what it has room for however
+    /// its impacts are rounded, and whether sums have 16 bits: where 8 could not tell the smallest impacts
+    /// apart.
+    private func unit(_ largest: Float, least: Float) -> (scale: Float, isWide: Bool) {
+        let count = Float(query.locals.count)
+        // Each of the impacts of at least half a unit may be rounded up by a half.
+        let narrow = (255 - count / 2) / largest
+        if narrow * least >= Self.leastUnits { return (narrow, false) }
         // Of everything, impacts below a unit count as one.
-        if isEverything {
-            return count <= Self.mostOfEverything ? Float(255 - count) / largest : 127 / largest
-        }
-        // Each of the impacts of at least half a unit may be rounded up by a half. With 127 units there are
-        // at most 254 such impacts, and rounding at most doubles them.
-        return max(127, 255 - Float(count) / 2) / largest
+        return ((65_535 - count) / largest, true)
     }
+
+    /// Units of the smallest impact that are enough: rounding is then lost among the rest.
+    private static let leastUnits: Float = 1
 }

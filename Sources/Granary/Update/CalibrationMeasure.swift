@@ -9,7 +9,7 @@ extension Calibration {
     private static let masses: [Double] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
     private static let factors: [Double] = [1.1, 1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4]
     private static let leastImpacts: [Double] = [
-        0.05, 0.04, 0.03, 0.025, 0.02, 0.016, 0.013, 0.01, 0.008, 0.006, 0.004, 0.002,
+        0.6, 0.48, 0.36, 0.3, 0.24, 0.19, 0.156, 0.12, 0.096, 0.072, 0.048, 0.024,
     ]
     private static let estimateFactors: [Double] = [0.95, 0.9, 0.87, 0.84, 0.8, 0.76, 0.72, 0.66, 0.6]
     private static let k = 10

@@ -90,7 +90,7 @@ import Testing
                     sums[document, default: 0] += max(1, units)
                 }
             }
-            return sums
+            return request.isWide ? sums.mapValues { max(1, $0 / 256) } : sums
         }
     }
 
@@ -100,12 +100,13 @@ import Testing
     }
 
     private static func request(
-        _ query: [(UInt32, Float)], least: Float, factor: Float, k: Int, floor: UInt8 = 0
+        _ query: [(UInt32, Float)], least: Float, factor: Float, k: Int, floor: UInt8 = 0,
+        isWide: Bool = false
     ) -> ImpactsView.Request {
         let largest = query.reduce(Float(0)) { $0 + $1.1 * Kernels.halfValue(68 << 8 | 0x80) }
         return ImpactsView.Request(
-            least: least * largest, scale: Float(255 - query.count) / largest, factor: factor, k: k,
-            floor: floor)
+            least: least * largest, scale: Float((isWide ? 65_535 : 255) - query.count) / largest,
+            isWide: isWide, factor: factor, k: k, floor: floor)
     }
 
     /// What a search must find: every document from the share of the k-th best estimate on.
@@ -135,7 +136,7 @@ import Testing
             let query = Self.query(lists, &random)
             let request = Self.request(
                 query, least: [0, 0.01, 0.05][round % 3], factor: [0, 0.5, 0.8, 1][round % 4],
-                k: [1, 10, 100, 700][round / 4 % 4])
+                k: [1, 10, 100, 700][round / 4 % 4], isWide: round % 5 < 2)
             let sums = lists.estimates(request, query)
             for level in 0...Kernels.bestLevel {
                 let result = try #require(lists.search(request, query, level: level, &scratch))
@@ -215,7 +216,7 @@ import Testing
             }
             if random.int(0...4) == 0 { spoiled.bytes.removeLast(random.int(0...spoiled.bytes.count)) }
             let query = Self.query(good, &random)
-            let request = Self.request(query, least: 0, factor: 0.7, k: 10)
+            let request = Self.request(query, least: 0, factor: 0.7, k: 10, isWide: random.int(0...2) == 0)
             let scalar = spoiled.search(request, query, level: 0, &scratch)
             let best = spoiled.search(request, query, &scratch)
             let isSame = scalar?.found == best?.found && scalar?.kth == best?.kth

@@ -106,6 +106,31 @@ import Testing
         #expect(counted.rows < 100)
     }
 
+    /// Each component of a long query adds little; none may be taken for nothing because of that.
+    @Test(arguments: [2, 6, 300]) func recallDoesNotDependOnTheLengthOfTheQuery(_ length: Int) throws {
+        let built = try Self.ofImpacts.get()
+        var (sum, rows) = (0.0, 0)
+        let documents = built.collection.documents
+        for number in 0..<20 {
+            var weights: [UInt32: Float] = [:]
+            // Components of many documents, those of the first with more weight.
+            for (place, document) in documents[(number * 250)...].prefix(length).enumerated() {
+                for (component, weight) in document.sparse.weightOfComponent.sorted(by: { $0.key < $1.key })
+                where weights.count < length && (component + UInt32(place)) % 2 == 0 {
+                    weights[component] = weight * (place < 5 ? 1 : 0.7)
+                }
+            }
+            let query = try SparseVector(components: Array(weights.keys), weights: Array(weights.values))
+            var counted = SearchStatistics()
+            let hits = try built.snapshot.search(
+                Query(sparse: query, recall: 0.9), statistics: &counted)
+            sum += built.reference.recall(hits, query, k: 10)
+            rows += counted.rows
+        }
+        #expect(sum / 20 >= 0.85)
+        #expect(rows < 20 * 3000)
+    }
+
     @Test func aBatchGivesTheHitsOfSingleQueries() throws {
         let built = try Self.ofImpacts.get()
         let queries = built.collection.queries.map { Query(sparse: $0, recall: 0.95) }
