@@ -37,7 +37,7 @@ typedef struct {
     size_t n;
     float least;     // runs that add less than this to a score are left out; 0 for none
     float scale;     // units of a sum in a unit of score: sum = Σ round(weight × level's weight × scale)
-    uint8_t wide;    // sums have 16 bits; the estimate is then a 256th of the sum, at least 1. Otherwise 8 bits
+    uint8_t wide;    // sums have 16 bits, and an estimate is a 256th of one, at least 1; otherwise 8 bits
     float factor;    // candidates reach this share of the k-th best estimate, 0...1
     uint32_t k;
     uint8_t floor;   // and this estimate
@@ -58,8 +58,8 @@ typedef struct {
 } granary_impact_scratch;
 
 /// Adds up the impacts of a query's postings, window after window, and collects the documents with the best
-/// sums. The caller chooses `scale` so that no document's sum exceeds 255, or 65,535; in a file that no writer makes it
-/// may wrap around. Returns the number of candidates in `found`, or -1 for malformed lists.
+/// sums. The caller chooses `scale` so that no document's sum exceeds 255, or 65,535; in a file that no
+/// writer makes it may wrap around. Returns the number of candidates in `found`, or -1 for malformed lists.
 long granary_impacts_search(const granary_impacts *impacts, const granary_impact_query *query,
                             granary_impact_scratch *scratch, int level);
 
