@@ -45,15 +45,16 @@ static void raise_least(search *s) {
     if (wanted > s->least) s->least = wanted;
 }
 
-/// The list of a component in a window; false for one that runs out of its section. An empty one has no runs.
+/// The list of a component in a window. An empty one has no runs.
 typedef struct {
     const uint16_t *runs, *documents, *end;
     uint32_t count;
 } list_parts;
 
+/// Cuts a list into its parts; returns 0 for one that runs out of its section.
 static inline int list_at(const granary_impacts *m, uint64_t number, list_parts *list) {
     uint64_t from = m->starts[number], to = m->starts[number + 1];
-    list->count = 0;
+    *list = (list_parts){0};
     if (from == to) return 1;
     if (from > to || to > m->length) return 0;
     const uint16_t *p = m->postings + from;

@@ -10,8 +10,7 @@
 //   u16 runs | for each run: u16 level, u16 documents - 1 | for each run: u16 documents, ascending
 //
 // A level is the upper 7 of the 15 bits of a float16, a quarter of an octave. Every function is safe on any
-// bytes: nothing outside [postings, postings + length + 32) is read; 64 bytes behind a section are part of
-// the container format.
+// bytes: nothing outside [postings, postings + length) is read.
 
 enum { GRANARY_WINDOW = 65536, GRANARY_LEVELS = 128 };
 

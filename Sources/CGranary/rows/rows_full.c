@@ -106,17 +106,12 @@ enum { FOUND = 256 };
 AVX2 static int gather_narrow(const gathering *g) {
     const row_parts *p = &g->row;
     const uint8_t *gaps = p->gaps;
-    const __m128i last = _mm_set1_epi16(0x0f0e), eight = _mm_set1_epi16(GROUP);
-    __m128i previous = _mm_setzero_si128(), entry = _mm_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m128i eight = _mm_set1_epi16(GROUP);
+    __m128i x, previous = _mm_setzero_si128(), entry = _mm_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7);
     uint16_t ids[FOUND + GROUP], entries[FOUND + GROUP];
     uint32_t found = 0;
     for (uint32_t group = 0; group < p->entries / GROUP; group++) {
-        uint8_t control = p->control[group];
-        size_t used = GROUP + (size_t)__builtin_popcount(control);
-        if (used > (size_t)(p->gaps_end - gaps)) return -1;
-        __m128i x = _mm_add_epi16(prefix_sums(gaps_at(control, gaps)), previous);
-        gaps += used;
-        previous = _mm_shuffle_epi8(x, last);
+        if (!next_components(p, group, &gaps, &previous, &x)) return -1;
         __m256 q = table_at(g->table, x);
         int hits = _mm256_movemask_ps(_mm256_cmp_ps(q, _mm256_setzero_ps(), _CMP_NEQ_OQ));
         __m128i pack = _mm_load_si128((const __m128i *)packs[hits]);

@@ -65,19 +65,12 @@ AVX2 static inline __attribute__((always_inline)) float score_narrow(const row_p
                                                                      int linear, size_t *bad) {
     __m256 acc = _mm256_setzero_ps();
     const uint8_t *gaps = p->gaps;
-    const __m128i last = _mm_set1_epi16(0x0f0e);
-    __m128i previous = _mm_setzero_si128();
+    __m128i x, previous = _mm_setzero_si128();
     for (uint32_t g = 0; g < p->entries / GROUP; g++) {
-        uint8_t control = p->control[g];
-        size_t used = GROUP + (size_t)__builtin_popcount(control);
-        if (used > (size_t)(p->gaps_end - gaps)) {
+        if (!next_components(p, g, &gaps, &previous, &x)) {
             ++*bad;
             return 0;
         }
-        __m128i x = gaps_at(control, gaps);
-        gaps += used;
-        x = _mm_add_epi16(prefix_sums(x), previous);
-        previous = _mm_shuffle_epi8(x, last);
         acc = _mm256_add_ps(acc, _mm256_mul_ps(table_at(table, x), codes_at(p->codes + g * GROUP, linear)));
     }
     return reduce(acc) * p->scale;
@@ -97,15 +90,9 @@ AVX2 static float score_narrow_linear(const granary_rows *r, const row_parts *p,
 
 /// Decodes groups up to `end`; returns -1 when gaps run past the end of the row.
 AVX2 static int advance_narrow(const row_parts *p, row_cursor *cursor, uint32_t end, uint32_t *out) {
-    const __m128i last = _mm_set1_epi16(0x0f0e);
-    __m128i previous = _mm_set1_epi16((short)cursor->previous);
+    __m128i x, previous = _mm_set1_epi16((short)cursor->previous);
     for (; cursor->group < end; cursor->group++, out += GROUP) {
-        uint8_t control = p->control[cursor->group];
-        size_t used = GROUP + (size_t)__builtin_popcount(control);
-        if (used > (size_t)(p->gaps_end - cursor->gaps)) return -1;
-        __m128i x = _mm_add_epi16(prefix_sums(gaps_at(control, cursor->gaps)), previous);
-        cursor->gaps += used;
-        previous = _mm_shuffle_epi8(x, last);
+        if (!next_components(p, cursor->group, &cursor->gaps, &previous, &x)) return -1;
         _mm256_storeu_si256((__m256i *)out, _mm256_cvtepu16_epi32(x));
     }
     cursor->previous = (uint32_t)_mm_extract_epi16(previous, 0);

@@ -9,8 +9,8 @@ public struct BuildOptions: Sendable, Equatable {
     /// Each document stays in the lists of at least this many of its strongest components, so that it can be
     /// found.
     public var postingsFloor: Int
-    /// A list keeps at most this many times the average length of a list (documents protected by the floor
-    /// stay).
+    /// A list of blocks keeps at most this many times the average length of a list (documents protected by
+    /// the floor stay). This and what follows up to `summaryEnergy` is for segments with blocks.
     public var listCap: Double
     /// Centroids per posting of a list; blocks hold about the inverse of it.
     public var centroidFraction: Double
