@@ -51,7 +51,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/granary-bench",
-            exclude: ["RESULTS.md", "beside-peers", "check-exact", "dense-peers"],
+            exclude: ["RESULTS.md", "beside-peers", "check-exact", "dense-peers", "under-limit"],
             swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int granary_rename_no_replace(const char *from, const char *to) {
@@ -37,3 +38,12 @@ static int set_lock(int descriptor, int is_locked) {
 int granary_lock(int descriptor) { return set_lock(descriptor, 1); }
 
 int granary_unlock(int descriptor) { return set_lock(descriptor, 0); }
+
+long granary_blocks_read(void) {
+#if defined(RUSAGE_THREAD)
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_inblock : 0;
+#else
+    return 0;
+#endif
+}

@@ -84,7 +84,7 @@ static size_t linear_codes(granary_builder *b, const float *steps, size_t n, uin
 size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
                         const float *steps,
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
-                        uint32_t *entries, const granary_row_statistics *statistics) {
+                        uint32_t *entries, uint32_t *strongest, const granary_row_statistics *statistics) {
     if (n >= MAXIMUM_ENTRIES / 2) return 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t id = local[ids[i]];
@@ -107,6 +107,7 @@ size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint
     if (type == GRANARY_UINT8) kept = linear_codes(b, steps, kept, &shift);
     size_t length = granary_row_encode(b->ids, b->codes, kept, shift, row, b->order, entries);
     if (length == 0) return 0;
+    float best = 0;
     for (size_t i = 0; i < kept; i++) {
         uint32_t id = b->ids[i];
         float stored = type == GRANARY_FLOAT16   ? granary_half_value(b->halves[i])
@@ -115,6 +116,7 @@ size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint
         statistics->histogram[granary_half(stored) & 0x7fff]++;
         statistics->rows[id]++;
         if (stored > statistics->largest[id]) statistics->largest[id] = stored;
+        if (stored > best) best = stored, *strongest = id;
     }
     for (uint32_t e = 0; e < *entries; e++) {
         uint32_t from = b->order[e];
@@ -169,15 +171,10 @@ static uint16_t nth_half(const uint16_t *halves, size_t n, size_t wanted) {
 }
 
 long granary_row_select(granary_builder *b, const granary_row_source *source, uint32_t ordinal,
-                        uint16_t threshold,
-                        uint32_t floor, uint32_t *components, uint16_t *halves, uint32_t *strongest) {
+                        uint16_t threshold, uint32_t floor, uint32_t *components, uint16_t *halves) {
     long n = read_row(b, source, ordinal), kept = 0;
     if (n < 0) return -1;
-    float best = 0;
-    for (long i = 0; i < n; i++) {
-        b->halves[i] = granary_half(b->weights[i]);
-        if (b->weights[i] > best) best = b->weights[i], *strongest = b->ids[i];
-    }
+    for (long i = 0; i < n; i++) b->halves[i] = granary_half(b->weights[i]);
     uint16_t floor_half = nth_half(b->halves, (size_t)n, floor);
     size_t above = 0;
     for (long i = 0; i < n; i++) above += b->halves[i] > floor_half;

@@ -54,12 +54,10 @@ static int make_room(granary_window_builder *w, size_t more) {
 
 /// Collects the postings of the window's rows; 0 for a malformed row or a lack of memory.
 static int select_rows(granary_window_builder *w, granary_builder *b, const granary_row_source *source,
-                       uint32_t first, uint32_t n, uint16_t threshold, uint32_t floor) {
+                       const uint32_t *order, uint32_t n, uint16_t threshold, uint32_t floor) {
     w->count = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t strongest;
-        long kept =
-            granary_row_select(b, source, first + i, threshold, floor, w->row, w->halves, &strongest);
+        long kept = granary_row_select(b, source, order[i], threshold, floor, w->row, w->halves);
         if (kept < 0 || !make_room(w, (size_t)kept)) return 0;
         for (long e = 0; e < kept; e++)
             w->postings[w->count++] = (window_posting){w->row[e], (uint16_t)i, (w->halves[e] & 0x7fff) >> 8};
@@ -108,9 +106,9 @@ static size_t write_list(const uint16_t *documents, const uint8_t *levels, uint3
 }
 
 long granary_window_make(granary_window_builder *w, granary_builder *b, const granary_row_source *source,
-                         uint32_t first, uint32_t n, uint16_t threshold, uint32_t floor, uint32_t *lengths,
-                         uint32_t *counts, const uint16_t **lists) {
-    if (n > GRANARY_WINDOW || !select_rows(w, b, source, first, n, threshold, floor) || !sort_postings(w))
+                         const uint32_t *order, uint32_t n, uint16_t threshold, uint32_t floor,
+                         uint32_t *lengths, uint32_t *counts, const uint16_t **lists) {
+    if (n > GRANARY_WINDOW || !select_rows(w, b, source, order, n, threshold, floor) || !sort_postings(w))
         return -1;
     size_t length = 0;
     for (uint32_t c = 0; c < w->components; c++) {

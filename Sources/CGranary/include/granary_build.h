@@ -27,18 +27,18 @@ typedef struct {
 /// Makes a forward row of a document: `ids` are mapped by `local` to segment-local components and put in
 /// order. `row` needs granary_row_bound(n, components) bytes, `fine` four times as many. `steps` has a step
 /// per local component (uint8). Returns the row's length in bytes, 0 if it has too many entries; `entries`
-/// receives their number.
+/// receives their number, `strongest` the local component of the largest stored weight (the first among
+/// equals; unchanged without any).
 size_t granary_row_make(granary_builder *b, granary_weight_type type, const uint32_t *local,
                         const float *steps,
                         const uint32_t *ids, const float *weights, size_t n, uint8_t *row, uint8_t *fine,
-                        uint32_t *entries, const granary_row_statistics *statistics);
+                        uint32_t *entries, uint32_t *strongest, const granary_row_statistics *statistics);
 
 /// The entries of a row whose float16 weight is at least `threshold`, and at least the `floor` strongest ones
-/// (earlier components first among equals). Returns their number, or -1. `strongest` receives the strongest
-/// component. The floor's entries have the top bit of `halves` set.
+/// (earlier components first among equals). Returns their number, or -1. The floor's entries have the top bit
+/// of `halves` set.
 long granary_row_select(granary_builder *b, const granary_row_source *source, uint32_t ordinal,
-                        uint16_t threshold,
-                        uint32_t floor, uint32_t *components, uint16_t *halves, uint32_t *strongest);
+                        uint16_t threshold, uint32_t floor, uint32_t *components, uint16_t *halves);
 
 /// How a posting list is cut into blocks.
 typedef struct {
@@ -75,12 +75,13 @@ typedef struct granary_window_builder granary_window_builder;
 granary_window_builder *granary_window_builder_create(uint32_t components);
 void granary_window_builder_free(granary_window_builder *builder);
 
-/// Makes the lists of a window of n rows: the postings that `granary_row_select` chooses. By component,
+/// Makes the lists of a window, which has the n rows of `order`: the postings that `granary_row_select`
+/// chooses. By component,
 /// `lengths` receives the length of its list in words of 2 bytes (0 for none) and `counts` its postings;
 /// `lists` the lists one after the other, valid until the next call. Returns their words, or -1 for a
 /// malformed row or a lack of memory.
 long granary_window_make(granary_window_builder *w, granary_builder *b, const granary_row_source *source,
-                         uint32_t first, uint32_t n, uint16_t threshold, uint32_t floor, uint32_t *lengths,
-                         uint32_t *counts, const uint16_t **lists);
+                         const uint32_t *order, uint32_t n, uint16_t threshold, uint32_t floor,
+                         uint32_t *lengths, uint32_t *counts, const uint16_t **lists);
 
 #endif

@@ -42,6 +42,8 @@ import GranaryStorage
     struct EncodedRow {
         var rowLength: Int
         var entries: Int
+        /// The local component of the largest stored weight; `UInt32.max` without any.
+        var strongest: UInt32
     }
 
     /// Encodes a document's row into `row` and the rest of its weights into `fine` (both grown as needed),
@@ -53,7 +55,7 @@ import GranaryStorage
         let bound = granary_row_bound(ids.count, components)
         if row.count < bound { row = [UInt8](repeating: 0, count: 2 * bound) }
         if fine.count < 4 * bound { fine = [UInt8](repeating: 0, count: 8 * bound) }
-        var entries: UInt32 = 0
+        var (entries, strongest): (UInt32, UInt32) = (0, .max)
         let cType = granary_weight_type(rawValue: UInt32(type.rawValue))
         // SAFETY: outputs have the sizes that the kernel asks for; `ids` are provisional numbers below
         // local.count, which this process gave out itself; every local number is below `components`.
@@ -67,14 +69,14 @@ import GranaryStorage
                                 rows: rows.baseAddress)
                             return unsafe granary_row_make(
                                 state, cType, local, steps, ids.baseAddress, weights.baseAddress, ids.count,
-                                &row,
-                                &fine, &entries, &counters)
+                                &row, &fine, &entries, &strongest, &counters)
                         }
                     }
                 }
             }
         }
-        return length == 0 ? nil : EncodedRow(rowLength: length, entries: Int(entries))
+        return length == 0
+            ? nil : EncodedRow(rowLength: length, entries: Int(entries), strongest: strongest)
     }
 
     /// The postings of a row that go into lists: see `granary_row_select`.
@@ -82,16 +84,14 @@ import GranaryStorage
         _ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32,
         threshold: UInt16,
         floor: UInt32, components: inout [UInt32], halves: inout [UInt16]
-    ) -> (count: Int, strongest: UInt32)? {
-        var strongest = UInt32.max
+    ) -> Int? {
         // SAFETY: the outputs have room for the largest row; the kernel checks the row and its components.
         let count = unsafe Kernels.withSource(rows, fine, steps) { source in
             unsafe withUnsafePointer(to: source) {
-                unsafe granary_row_select(
-                    state, $0, ordinal, threshold, floor, &components, &halves, &strongest)
+                unsafe granary_row_select(state, $0, ordinal, threshold, floor, &components, &halves)
             }
         }
-        return count < 0 ? nil : (count, strongest)
+        return count < 0 ? nil : count
     }
 
     /// Cuts a list into clusters; returns how many, or nil for a malformed row or a lack of memory.

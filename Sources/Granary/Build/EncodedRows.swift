@@ -8,6 +8,8 @@ struct EncodedRows: Sendable {
     let isWide: Bool
     /// By local component (uint8 only): the weight of code 1.
     let steps: [Float]
+    /// By row: the local component of its largest weight; `UInt32.max` for an empty row.
+    let strongest: [UInt32]
     /// What was counted while the rows were made.
     let statistics: BuildKernels.RowStatistics
     private var rows: MappedBytes
@@ -85,6 +87,7 @@ struct EncodedRows: Sendable {
         var statistics = BuildKernels.RowStatistics(components: components.count)
         var (row, fine): ([UInt8], [UInt8]) = ([], [])
         var (rowUnits, fineUnits) = (0, 0)
+        var strongest: [UInt32] = []
         try source { (number, ids, weights) throws(GranaryError) in
             if number % 4096 == 0 { try progress.report(.numbering, UInt64(number), UInt64(total)) }
             if replaced.contains(UInt32(number)) { return }
@@ -106,12 +109,14 @@ struct EncodedRows: Sendable {
             }
             starts.append(start)
             fineStarts.append(fineStart)
+            strongest.append(encoded.strongest)
         }
         rows = try rowsFile.map()
         self.fine = try fineFile.map()
         files = Files(rows: rowsFile, fine: fineFile)
         self.starts = starts
         self.fineStarts = fineStarts
+        self.strongest = strongest
         self.type = type
         self.steps = steps
         self.statistics = statistics

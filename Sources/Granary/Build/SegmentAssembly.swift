@@ -25,8 +25,6 @@ struct SegmentAssembly {
     /// Documents of each block (rows), block after block.
     private var members: [UInt32] = []
     private var blockSizes: [UInt8] = []
-    /// By row: the block of its strongest component.
-    private var homes: [UInt32]
     /// By ordinal: the row.
     private var rowOf: [UInt32] = []
 
@@ -41,7 +39,6 @@ struct SegmentAssembly {
         self.keys = keys
         self.keyStarts = keyStarts
         self.insertions = insertions
-        homes = [UInt32](repeating: .max, count: rows.count)
         let (fileSystem, directory, index) = (context.fileSystem, context.directory, context.index)
         blocksFile = try ContainerWriter(
             fileSystem: fileSystem, directory: directory, kind: .blocks, index: index,
@@ -51,12 +48,15 @@ struct SegmentAssembly {
             id: fileSystem.randomIdentifier())
     }
 
-    /// Writes impact-ordered posting lists of the weights from a threshold on.
+    /// Writes impact-ordered posting lists of the weights from a threshold on. Documents are numbered by
+    /// their strongest component, so that those that a query scores lie closer together, here and in the
+    /// dense half.
     mutating func writeImpacts(threshold: UInt16) throws(GranaryError) {
+        rowOf = Self.order(by: rows.strongest, below: rows.components)
         windows = ImpactsView.windows(documents: rows.count)
         try blocksFile.beginSection(.impacts)
         let lists = try ImpactListBuilder(
-            rows: rows, threshold: threshold, options: context.options, threads: context.threads
+            rows: rows, order: rowOf, threshold: threshold, options: context.options, threads: context.threads
         ).write(to: blocksFile, context)
         postings = lists.postings
         try blocksFile.endSection(elements: postings)
@@ -71,6 +71,8 @@ struct SegmentAssembly {
     ) throws(GranaryError) {
         var (summaryStarts, listTables): ([UInt32], [UInt32]) = ([0], [0])
         var isComplete: [Bool] = []
+        // By row: the block of its strongest component.
+        var homes = [UInt32](repeating: .max, count: rows.count)
         if let selection {
             isComplete = selection.isComplete
             try summaryFile.beginSection(.summaries)
@@ -89,7 +91,7 @@ struct SegmentAssembly {
                 var next = 0
                 for size in list.sizes {
                     for row in list.documents[next..<next + Int(size)]
-                    where selection.strongest[Int(row)] == UInt32(component) {
+                    where rows.strongest[Int(row)] == UInt32(component) {
                         homes[Int(row)] = UInt32(blockSizes.count)
                     }
                     next += Int(size)
@@ -112,17 +114,22 @@ struct SegmentAssembly {
         try summaryFile.write(.listMaxima, rows.statistics.largest.map(\.bitPattern))
         try summaryFile.write(.listFlags, isComplete.map { UInt8($0 ? 1 : 0) })
         if selection != nil { postings = UInt64(members.count) }
-        number()
+        // Those of one block lie together.
+        if rowOf.isEmpty { rowOf = Self.order(by: homes, below: UInt32(blockSizes.count)) }
     }
 
-    /// Numbers the documents so that those of one block lie together: by the block of the strongest
-    /// component, then by insertion.
-    private mutating func number() {
-        let order = homes
-        rowOf = (0..<UInt32(rows.count)).sorted {
-            (order[Int($0)], $0) < (order[Int($1)], $1)
+    /// Rows by ascending number, those without one (`UInt32.max`) last, and then by insertion.
+    private static func order(by numbers: [UInt32], below count: UInt32) -> [UInt32] {
+        var next = [UInt32](repeating: 0, count: Int(count) + 2)
+        for number in numbers { next[Int(min(number, count)) + 1] += 1 }
+        for number in 0...Int(count) { next[number + 1] += next[number] }
+        var order = [UInt32](repeating: 0, count: numbers.count)
+        for (row, number) in numbers.enumerated() {
+            let place = Int(min(number, count))
+            order[Int(next[place])] = UInt32(row)
+            next[place] += 1
         }
-        homes = []
+        return order
     }
 
     /// Writes everything that goes by document, and the posting blocks.

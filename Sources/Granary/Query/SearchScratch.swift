@@ -20,6 +20,7 @@ struct SearchScratch: Sendable {
     var blocks = BlockOrder()
     /// What impact-ordered lists are searched with.
     var impacts = ImpactScratch()
+    var ahead = ReadAhead()
     /// The k-th best estimate that segments searched before had, as a score.
     var leastEstimate: Float = 0
     /// Documents whose exact score is worth computing, with their light scores.

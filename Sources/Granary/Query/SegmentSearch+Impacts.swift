@@ -11,6 +11,8 @@ extension SegmentSearch {
         _ k: Int, _ settings: SearchSettings, _ top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics, _ willSettle: SnapshotSearch.Candidates?
     ) throws(GranaryError) -> Bool {
+        scratch.ahead.begin()
+        defer { scratch.ahead.end() }
         let bounds = impactBounds()
         // Beyond these there is no unit of which every sum is a number of.
         guard bounds.score >= 0x1p-80, bounds.score <= 0x1p80 else {
@@ -26,6 +28,7 @@ extension SegmentSearch {
         let request = ImpactsView.Request(
             least: least, scale: scale, isWide: isWide, factor: factor, k: k,
             floor: UInt8(min(255, factor * scratch.leastEstimate * estimates)))
+        if scratch.ahead.isUseful { askForLists() }
         guard
             let found = segment.impacts.search(
                 request, components: query.locals, weights: query.weights,
@@ -36,9 +39,11 @@ extension SegmentSearch {
         statistics.postings += found.postings
         var light = LightTop(k: k, floor: top.threshold * (rows.isLinear ? 1 : 8 / 9))
         scratch.finalists.removeAll(keepingCapacity: true)
+        if scratch.ahead.isUseful { askForRows(scratch.impacts.found, found.count) }
         try scoreFound(found.count, &light, &scratch)
         statistics.rows += found.count
         tell(willSettle, light.threshold, scratch)
+        if scratch.ahead.isUseful { askForFine(scratch, least: leastLight(light.threshold)) }
         try settle(k, light.threshold, into: &top, &scratch, &statistics)
         return isEverything && !found.isTruncated && query.locals.allSatisfy(segment.isComplete)
     }

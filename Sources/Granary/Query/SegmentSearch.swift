@@ -11,7 +11,7 @@ struct SegmentSearch: ~Escapable {
     private let resolved: ResolvedQuery
     let query: SegmentQuery
     let rows: RowsView
-    private let fine: FineView
+    let fine: FineView
     private let steps: Span<Float>
     private let postings: RawSpan
     private let firstSequence: UInt64
@@ -317,7 +317,7 @@ struct SegmentSearch: ~Escapable {
     }
 
     /// The smallest light score of a document that may be among the best k.
-    private func leastLight(_ threshold: Float) -> Float {
+    func leastLight(_ threshold: Float) -> Float {
         threshold * (rows.isLinear ? 0.9999 : Self.finalistShare)
     }
 

@@ -28,6 +28,8 @@ extension SegmentReader {
         try verifyBlocks()
         try verifyImpacts()
         try dense?.verifyContents(progress.cancellation)
+        // Reading it all has told the system otherwise.
+        adviseRandom()
     }
 
     private func verifyComponents() throws(GranaryError) {

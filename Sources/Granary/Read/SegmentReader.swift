@@ -81,7 +81,25 @@ struct SegmentReader: Sendable {
             windows > 0 ? try summary.section(.impactStarts, words: components * windows + 1) : blockStarts
         calibration = try Calibration(
             summary.sectionIfPresent(.calibration), hasImpacts: windows > 0, path: summary.path)
+        adviseRandom()
+    }
+
+    /// Tells the system that rows and lists are read here and there.
+    func adviseRandom() {
         for section in [rowsSection, fineSection, postingsSection, impactLists] { section.advise(.random) }
+    }
+
+    /// What a search reads here and there.
+    enum Part { case rows, fine, impacts }
+
+    /// Tells the system that bytes of a part will be read soon; in a damaged segment they may be any.
+    func willRead(_ part: Part, from: Int, to: Int) {
+        guard from < to else { return }
+        switch part {
+        case .rows: rowsSection.willRead(from..<to)
+        case .fine: fineSection.willRead(from..<to)
+        case .impacts: impactLists.willRead(from..<to)
+        }
     }
 
     /// Refuses sections that a newer version encodes in another way.

@@ -165,4 +165,12 @@ public struct Section: Sendable {
 
     /// Tells the system how it will be read.
     public func advise(_ advice: MappedBytes.Advice) { mapping.advise(advice, offset..<offset + count) }
+
+    /// Tells the system that a range, which may lie outside, will be read soon.
+    package func willRead(_ range: Range<Int>) {
+        let inside = range.clamped(to: 0..<count)
+        if !inside.isEmpty {
+            mapping.advise(.willNeed, offset + inside.lowerBound..<offset + inside.upperBound)
+        }
+    }
 }

@@ -7,6 +7,8 @@ import GranaryStorage
 /// stay in the processor's nearest caches. The same pruning as for posting blocks.
 struct ImpactListBuilder {
     let rows: EncodedRows
+    /// By ordinal: the row.
+    let order: [UInt32]
     /// Weights below are kept only where the floor asks for it.
     let threshold: UInt16
     let options: BuildOptions
@@ -48,9 +50,10 @@ struct ImpactListBuilder {
                 count: wave.count, threads: threads,
                 state: { () throws(GranaryError) in try WindowKernels(components: rows.components) },
                 body: { (kernels, number) throws(GranaryError) in
-                    try kernels.make(
-                        rows, window: wave.lowerBound + number, threshold: threshold,
-                        floor: options.postingsFloor)
+                    let first = (wave.lowerBound + number) * ImpactsView.window
+                    return try kernels.make(
+                        rows, order[first..<min(order.count, first + ImpactsView.window)],
+                        threshold: threshold, floor: options.postingsFloor)
                 })
             for window in made {
                 begins.append(Int(spilled.length))
@@ -93,10 +96,8 @@ struct ImpactListBuilder {
         deinit { unsafe granary_window_builder_free(window) }
 
         func make(
-            _ rows: EncodedRows, window number: Int, threshold: UInt16, floor: Int
+            _ rows: EncodedRows, _ order: ArraySlice<UInt32>, threshold: UInt16, floor: Int
         ) throws(GranaryError) -> Window {
-            let first = number * ImpactsView.window
-            let count = min(rows.count - first, ImpactsView.window)
             var lengths = [UInt32](repeating: 0, count: Int(rows.components))
             var counts = lengths
             var bytes: [UInt8]?
@@ -105,12 +106,14 @@ struct ImpactListBuilder {
             // copied before the next call.
             unsafe Kernels.withSource(rows.view, rows.fineView, steps.span) { source in
                 unsafe withUnsafePointer(to: source) { source in
-                    var lists: UnsafePointer<UInt16>?
-                    let words = unsafe granary_window_make(
-                        window, kernels.state, source, UInt32(first), UInt32(count), threshold, UInt32(floor),
-                        &lengths, &counts, &lists)
-                    if words >= 0 {
-                        unsafe bytes = [UInt8](UnsafeRawBufferPointer(start: lists, count: 2 * words))
+                    unsafe order.withUnsafeBufferPointer { order in
+                        var lists: UnsafePointer<UInt16>?
+                        let words = unsafe granary_window_make(
+                            window, kernels.state, source, order.baseAddress, UInt32(order.count), threshold,
+                            UInt32(floor), &lengths, &counts, &lists)
+                        if words >= 0 {
+                            unsafe bytes = [UInt8](UnsafeRawBufferPointer(start: lists, count: 2 * words))
+                        }
                     }
                 }
             }

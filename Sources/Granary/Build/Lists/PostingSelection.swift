@@ -12,8 +12,6 @@ struct PostingSelection {
     private(set) var documents: [UInt32]
     /// By local component: whether its list has every document of the component.
     private(set) var isComplete: [Bool]
-    /// By document: its strongest component, `UInt32.max` for an empty row.
-    private(set) var strongest: [UInt32]
 
     /// The smallest float16 such that at most `wanted` weights are at least as large.
     static func threshold(_ histogram: [UInt64], wanted: Double) -> UInt16 {
@@ -31,7 +29,6 @@ struct PostingSelection {
         let kernels = try BuildKernels(components: rows.components)
         let components = Int(rows.components)
         let steps = rows.steps
-        strongest = [UInt32](repeating: .max, count: rows.count)
         var counts = [Int](repeating: 0, count: components + 1)
         var kept: [(document: UInt32, component: UInt32, half: UInt16)] = []
         var row = [UInt32](repeating: 0, count: 65_536)
@@ -44,8 +41,7 @@ struct PostingSelection {
                     threshold: threshold,
                     floor: UInt32(options.postingsFloor), components: &row, halves: &halves)
             else { throw GranaryError(.corrupt, "a row of a build in progress cannot be read back") }
-            strongest[document] = selected.strongest
-            for position in 0..<selected.count {
+            for position in 0..<selected {
                 counts[Int(row[position])] += 1
                 kept.append((UInt32(document), row[position], halves[position]))
             }
