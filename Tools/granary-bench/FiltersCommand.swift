@@ -28,19 +28,19 @@ struct FiltersCommand: ParsableCommand {
     @Option(help: "The recall that is asked for.") var recall = 0.95
     @Option(name: .shortAndLong, help: "Hits for each query.") var k = 10
     @Option(help: "Passes over all queries; the best counts.") var passes = 3
-    @Option(help: "What reads the documents that match: planner, direct (all rows) or blocks.")
+    @Option(help: "What reads the documents that match: planner, direct (all rows) or lists.")
     var mode = "planner"
     @Flag(help: "Documents that are alike have numbers that are alike.") var correlated = false
 
     func validate() throws {
-        guard ["planner", "direct", "blocks"].contains(mode) else {
-            throw ValidationError("expected planner, direct or blocks, found \(mode)")
+        guard ["planner", "direct", "lists"].contains(mode) else {
+            throw ValidationError("expected planner, direct or lists, found \(mode)")
         }
     }
 
     private var plan: FilterPlan {
         var plan = FilterPlan()
-        if mode != "planner" { (plan.directRows, plan.directShare) = (mode == "direct" ? .max : 0, 0) }
+        if mode != "planner" { plan.directFactor = mode == "direct" ? .infinity : 0 }
         return plan
     }
 
@@ -58,7 +58,7 @@ struct FiltersCommand: ParsableCommand {
     private func buildIndex() throws {
         let file = try CSRFile.open(base)
         let schema = Schema(fields: [Field("part", .integer)])
-        let writer = try Index.create(at: index, schema: schema).writer()
+        let writer = try Index.create(at: index, schema: schema).writer(WriterOptions(memoryBytes: 1 << 30))
         var random = SeededGenerator(seed: 7)
         var rows = file.rows(0..<(docs ?? file.rowCount))
         var row: UInt64 = 0

@@ -101,4 +101,14 @@ struct Calibration: Sendable {
         guard let last = rows.last, Double(last.measured) >= recall - 0.01 else { return nil }
         return last.settings
     }
+
+    /// The settings for a recall among the documents that match a filter; nil as above.
+    ///
+    /// The best of few documents score less, where estimates tell less: the smaller the share, the fewer
+    /// misses among all documents are allowed, down to a fifth. Measured in `Tools/granary-bench/RESULTS.md`.
+    func settings(forRecall recall: Double, amongShare share: Double) -> SearchSettings? {
+        guard let asked = settings(forRecall: recall), hasImpacts else { return settings(forRecall: recall) }
+        let misses = (1 - recall) * max(0.2, share.squareRoot())
+        return settings(forRecall: 1 - misses) ?? rows.last?.settings ?? asked
+    }
 }

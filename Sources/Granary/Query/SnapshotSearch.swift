@@ -56,7 +56,7 @@ struct SnapshotSearch {
         var (isExact, hasBlocks) = (query.accuracy == .exact, false)
         scratch.leastEstimate = 0
         for number in order {
-            let chosen = settings(readers[number].calibration(orOf: segments, order))
+            let chosen = settings(readers[number].calibration(orOf: segments, order), number)
             if !isSearchedExactly(readers[number], number) {
                 hasBlocks = true
                 if chosen == nil { isExact = true }
@@ -113,11 +113,13 @@ struct SnapshotSearch {
 
     /// How a segment is searched; nil where only the exact answer is sure to have the recall that is asked
     /// for.
-    private func settings(_ calibration: Calibration) -> SearchSettings? {
+    private func settings(_ calibration: Calibration, _ number: Int) -> SearchSettings? {
         switch query.accuracy {
         case .settings(let settings): settings
         case .exact: calibration.settings(forRecall: 0.9) ?? SearchSettings()
-        case .recall(let recall): calibration.settings(forRecall: recall)
+        case .recall(let recall):
+            calibration.settings(
+                forRecall: recall, amongShare: filter?.segments[number]?.share ?? 1)
         }
     }
 }

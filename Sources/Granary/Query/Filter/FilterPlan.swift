@@ -1,14 +1,10 @@
 /// When so few documents of a segment match a filter that all of their rows are read, which is exact, rather
-/// than the best looked for by blocks. Another plan than the default is for tests and measurements.
+/// than the best looked for by lists. Another plan than the default is for tests and measurements.
 package struct FilterPlan: Sendable {
-    /// Up to so many documents are read one and all: it takes as long as going by blocks and misses none
-    /// (`granary-bench filters --mode`, in `Tools/granary-bench/RESULTS.md`).
-    package var directRows = 1024
-    /// Up to this share of the segment's documents are, as far as they are not more than `mostDirectRows`:
-    /// blocks would miss too many of so few.
-    package var directShare = 0.02
-    /// From here on blocks reach the recall whatever the share.
-    package var mostDirectRows = 4096
+    /// Documents are read one and all up to this × the root of the segment's documents. That is where both
+    /// take about as long from 50,000 documents to a million (`granary-bench filters --mode`, in
+    /// `Tools/granary-bench/RESULTS.md`).
+    package var directFactor = 3.0
 
     /// The default plan.
     package init() {}
@@ -16,8 +12,6 @@ package struct FilterPlan: Sendable {
     /// Whether to read all rows that match.
     func isDirect(_ matches: ResolvedFilter.Matches?) -> Bool {
         guard let matches else { return false }
-        return matches.count <= directRows
-            || matches.count <= mostDirectRows
-                && Double(matches.count) <= directShare * Double(matches.documents)
+        return Double(matches.count) <= directFactor * Double(matches.documents).squareRoot()
     }
 }

@@ -8,6 +8,9 @@ struct ResolvedFilter: Sendable {
         let count: Int
         /// Of the segment, dead ones included.
         let documents: Int
+
+        /// The share of the segment that matches.
+        var share: Double { Double(count) / Double(max(1, documents)) }
     }
 
     /// By segment; nil where every live document matches.

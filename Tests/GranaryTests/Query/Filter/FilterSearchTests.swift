@@ -4,10 +4,10 @@ import Testing
 
 /// Searches under random filters against brute force over the documents that match.
 @Suite struct FilterSearchTests {
-    /// Reads rows by blocks however few match.
-    private static let byBlocks: FilterPlan = {
+    /// Reads rows by lists however few match.
+    private static let byLists: FilterPlan = {
         var plan = FilterPlan()
-        (plan.directRows, plan.directShare) = (0, 0)
+        plan.directFactor = 0
         return plan
     }()
 
@@ -29,7 +29,7 @@ import Testing
                 let expected = reference.search(query, k: k)
                 var asked = Query(sparse: query, k: k, exact: true)
                 asked.filter = filter
-                for plan in [FilterPlan(), Self.byBlocks] {
+                for plan in [FilterPlan(), Self.byLists] {
                     var counted = SearchStatistics()
                     asked.accuracy = .exact
                     let exact = try snapshot.search(asked, plan: plan, statistics: &counted)
@@ -112,6 +112,34 @@ import Testing
             asked.filter = nil
             _ = try snapshot.search(asked, statistics: &plain)
             #expect(plain == counted)
+        }
+    }
+
+    @Test(arguments: [0.9, 0.95]) func recallHoldsAmongTheFewThatMatch(_ wanted: Double) throws {
+        let collection = try Collection.topics(documents: 6000, queries: 100, seed: 71)
+        var random = TestRandom(seed: 72)
+        let documents = collection.documents.map { document in
+            var document = document
+            document.payload = Array("{\"n\": \(random.int(0...99))}".utf8)
+            return document
+        }
+        let snapshot = try TestIndex(
+            documents, schema: Schema(fields: [Field("n", .integer)]),
+            options: .small(blocksFrom: 1 << 30, calibrationQueries: 60, threads: 2)
+        ).index.snapshot()
+        for percent in [2, 10, 40] as [Int64] {
+            var (found, total, counted) = (0, 0, SearchStatistics())
+            for query in collection.queries {
+                var asked = Query(sparse: query, recall: wanted)
+                asked.filter = .range("n", FieldRange(upper: .excluding(.integer(percent))))
+                let hits = try snapshot.search(asked, plan: Self.byLists, statistics: &counted)
+                asked.accuracy = .exact
+                let truth = try snapshot.search(asked)
+                found += Set(hits.map(\.id)).intersection(truth.map(\.id)).count
+                total += truth.count
+            }
+            let recall = Double(found) / Double(total)
+            #expect(recall >= wanted - 0.01, "\(percent) %: \(recall)")
         }
     }
 
