@@ -39,6 +39,9 @@ public struct BuildOptions: Sendable, Equatable {
     public var calibrateFrom: Int
     /// Seed of every random choice: the same input, options and seed give the same bytes.
     public var seed: UInt64
+    /// A `.dense` file with fewer bytes of rows is copied where a larger one would be shared; at least 0. Not
+    /// for users: indexes that tests keep have to be small.
+    package var smallestSharedDense = 16 << 20
 
     /// Makes options.
     public init(

@@ -4,8 +4,6 @@ import GranaryStorage
 /// that copying them in every tier would cost more than everything else. Dead rows go when there are many,
 /// and small files go together.
 enum DenseSharing {
-    /// Files with fewer bytes of rows are copied.
-    private static let smallestBytes = 16 << 20
     /// A file with a larger share of rows that no document has is copied without them.
     private static let largestDeadShare = 0.25
     /// Files that one segment shares at most: a look-up of a row goes through them.
@@ -13,8 +11,12 @@ enum DenseSharing {
 
     /// The files that stay, the largest first.
     ///
-    /// - Parameter files: with the number of rows that are still used of each.
-    static func kept(_ files: some Sequence<(file: DenseFile, rows: Int)>) -> [DenseFile] {
+    /// - Parameters:
+    ///   - files: with the number of rows that are still used of each.
+    ///   - smallestBytes: files with fewer bytes of rows are copied.
+    static func kept(
+        _ files: some Sequence<(file: DenseFile, rows: Int)>, smallestBytes: Int
+    ) -> [DenseFile] {
         var kept: [DenseFile] = []
         for (file, rows) in files
         where file.vectorBytes >= smallestBytes
@@ -61,7 +63,9 @@ struct MergedDenseRows: DenseRows {
     ///
     /// - Parameter mayShare: whether a file may be.
     /// - Throws: `corrupt` for places beyond the rows.
-    mutating func share(where mayShare: (FileRecord) -> Bool) throws(GranaryError) {
+    mutating func share(
+        _ options: BuildOptions, where mayShare: (FileRecord) -> Bool = { _ in true }
+    ) throws(GranaryError) {
         var uses = inputs.map { [Int](repeating: 0, count: $0?.files.count ?? 0) }
         for row in documents.indices {
             if let (input, file, _) = try locate(row) { uses[input][file] += 1 }
@@ -73,7 +77,7 @@ struct MergedDenseRows: DenseRows {
                 files[file.container.record.name, default: (file, 0)].rows += rows
             }
         }
-        shared = DenseSharing.kept(files.values)
+        shared = DenseSharing.kept(files.values, smallestBytes: options.smallestSharedDense)
         var starts: [String: Int] = [:]
         var next = 0
         for file in shared {
@@ -121,7 +125,8 @@ struct RevisedDenseRows: DenseRows {
     /// - Parameter dead: what needs no vector any more.
     /// - Throws: `corrupt` for places beyond the rows.
     init(
-        _ dense: DenseVectors?, dead: Tombstones, replacements: [UInt32], by fresh: SpilledDenseRows
+        _ dense: DenseVectors?, dead: Tombstones, replacements: [UInt32], by fresh: SpilledDenseRows,
+        _ options: BuildOptions
     ) throws(GranaryError) {
         var old = MergedDenseRows([dense])
         for (ordinal, replacement) in replacements.enumerated() {
@@ -131,7 +136,7 @@ struct RevisedDenseRows: DenseRows {
                 old.appendNone()
             }
         }
-        try old.share { _ in true }
+        try old.share(options)
         self.old = old
         self.fresh = fresh
         self.replacements = replacements

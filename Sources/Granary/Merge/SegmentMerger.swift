@@ -50,7 +50,7 @@ enum SegmentMerger {
                 .corrupt, "expected each key once in segments that go together, found one twice",
                 path: inputs.first?.blocks.path)
         }
-        if sharesDense { try dense.share { _ in true } }
+        if sharesDense { try dense.share(context.options) }
         let rows = dense
         let built = try builder.finish(
             context,

@@ -116,7 +116,7 @@ extension WriterCore {
                 rows.append(input: origin.input, ordinal: origin.ordinal)
             }
         }
-        try rows.share(where: mayShare)
+        try rows.share(options.build, where: mayShare)
         // The lane does not wait for a merge that is paused, and nobody is called from inside of it.
         return try revise(rows, documents: reader.documentCount, BuildProgress())
     }

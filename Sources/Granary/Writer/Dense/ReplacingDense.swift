@@ -117,7 +117,8 @@ extension WriterCore {
                 else { continue }
                 revisions[part.id] = try revise(
                     try RevisedDenseRows(
-                        segment.dense, dead: part.dead, replacements: places, by: replacements.rows),
+                        segment.dense, dead: part.dead, replacements: places, by: replacements.rows,
+                        options.build),
                     documents: part.documents, progress)
             }
             if documents > 0 {
