@@ -64,6 +64,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/granary-stress", swiftSettings: strict),
+        // Writes the golden indexes; no product.
+        .executableTarget(
+            name: "granary-golden",
+            dependencies: [
+                "GranaryStorage", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/granary-golden", swiftSettings: strict),
         .testTarget(
             name: "GranaryStorageTests", dependencies: ["CGranary", "GranaryStorage", "TestSupport"],
             swiftSettings: strict),

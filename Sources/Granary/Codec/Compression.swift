@@ -3,13 +3,15 @@ internal import CZstd
 import GranaryStorage
 
 /// Blocks of payloads, compressed and back: the door to the two compression libraries.
-enum Compression {
+package enum Compression {
     /// The largest block that is written or read, in bytes before compression.
     static let largestBlock = 32 << 20
     private static let zstdLevel: Int32 = 3
 
     /// - Throws: `tooLarge` when the library has no memory.
-    static func compress(_ bytes: [UInt8], _ method: PayloadCompression) throws(GranaryError) -> [UInt8] {
+    package static func compress(_ bytes: [UInt8], _ method: PayloadCompression) throws(GranaryError)
+        -> [UInt8]
+    {
         let bound: Int
         switch method {
         case .none: return bytes
@@ -43,7 +45,7 @@ enum Compression {
     }
 
     /// - Throws: `corrupt` when the bytes do not unpack to exactly `count` bytes.
-    static func decompress(
+    package static func decompress(
         _ bytes: RawSpan, _ method: PayloadCompression, count: Int, path: String
     ) throws(GranaryError) -> [UInt8] {
         func fail(_ message: String) -> GranaryError {

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import GranaryStorage
+import TestSupport
+
+/// Writes the golden indexes.
+@main
+struct GoldenTool: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "granary-golden",
+        abstract: "Writes the golden indexes of the format. A tool of Granary's own tests; see Tools/golden.")
+
+    @Flag(help: "Copy those that are there, and write the packed one as the engine takes it.")
+    var unpack = false
+
+    @Argument(help: "The directory that gets a directory for each index.")
+    var directory = GoldenFiles.root
+
+    func run() throws {
+        if try PosixFileSystem().status(directory) == nil {
+            try PosixFileSystem().createDirectory(directory)
+        }
+        for golden in GoldenIndex.allCases {
+            if unpack {
+                try GoldenFiles.unpack(golden, into: directory)
+            } else if try GoldenFiles.store(try golden.files(), of: golden, in: directory) {
+                print("\(golden.rawValue): written")
+            }
+        }
+    }
+}
