@@ -141,18 +141,30 @@ struct ManifestTests {
         #expect(refused > 1000)
     }
 
-    @Test("of a newer version, or with features that must be known, is refused as such")
-    func newerVersions() throws {
+    @Test("of another major version is refused as such", arguments: [0, 2, 256, .max] as [UInt16])
+    func otherMajorVersion(_ major: UInt16) throws {
+        var bytes = try Self.sample().encoded()
+        RepairedBytes.put(major, at: 8, in: &bytes)
+        #expect(code(RepairedBytes.manifest(bytes)) == .unsupportedVersion)
+        // Whose hash may be another as well.
+        #expect(code(bytes) == .unsupportedVersion)
+    }
+
+    @Test("of a newer minor version is read", arguments: [1, 7, .max] as [UInt16])
+    func newerMinorVersion(_ minor: UInt16) throws {
+        var bytes = try Self.sample().encoded()
+        RepairedBytes.put(minor, at: 10, in: &bytes)
+        #expect(try Manifest.decode(RepairedBytes.manifest(bytes), path: "m") == Self.sample())
+    }
+
+    @Test("is refused for the features that a reader must know, and for no others", arguments: 0..<32)
+    func flags(_ bit: UInt32) throws {
         let sound = try Self.sample().encoded()
-        var bytes = sound
-        RepairedBytes.put(UInt16(2), at: 8, in: &bytes)
-        #expect(code(RepairedBytes.manifest(bytes)) == .unsupportedVersion)
-        bytes = sound
-        RepairedBytes.put(UInt32(1), at: 16, in: &bytes)
-        #expect(code(RepairedBytes.manifest(bytes)) == .unsupportedVersion)
-        bytes = sound
-        RepairedBytes.put(UInt32(1), at: 24, in: &bytes)
-        #expect(code(RepairedBytes.manifest(bytes)) == nil)
+        for (offset, expected) in [(16, GranaryError.Code.unsupportedVersion), (20, nil), (24, nil)] {
+            var bytes = sound
+            RepairedBytes.put(UInt32(1) << bit, at: offset, in: &bytes)
+            #expect(code(RepairedBytes.manifest(bytes)) == expected, "flags at \(offset)")
+        }
     }
 
     @Test("with a count that its bytes cannot hold is refused without room being made for it")
