@@ -13,6 +13,12 @@ struct PayloadReader: Sendable {
     /// Nil when no document of the segment has a payload.
     init?(_ file: Container, documents: Int, compression: PayloadCompression) throws(GranaryError) {
         guard let blocks = file.sectionIfPresent(.payloadBlocks) else { return nil }
+        guard blocks.codec == UInt16(compression.rawValue) else {
+            throw GranaryError(
+                .corrupt,
+                "expected a codec of \(compression.rawValue), as the facts say, found \(blocks.codec)",
+                path: file.path, section: SectionID.payloadBlocks.name)
+        }
         self.blocks = blocks
         directory = try file.section(.payloadDirectory)
         positions = try file.section(.payloadPositions, words: 3 * documents)

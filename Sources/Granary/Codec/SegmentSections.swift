@@ -38,6 +38,42 @@ extension SectionID {
     static let dead = SectionID(rawValue: 48, name: "dead")
 }
 
+extension SectionID {
+    /// The sections of a segment of which there is one way only.
+    private static let uncoded: Set<SectionID> = [
+        segment, components, rows, rowStarts, fine, fineStarts, steps, insertions, keys, keyStarts, keyHashes,
+        keyOrdinals, payloadDirectory, payloadPositions, tokens, tokenStarts, tokenOrder, postings, impacts,
+        lists, listMaxima, listFlags, blockStarts, summaries, summaryStarts, calibration, listTables,
+        impactStarts, dead, dense, vectors, places,
+    ]
+
+    /// The codecs of a section that this version reads; nil for a section that it does not know.
+    fileprivate var knownCodecs: [UInt16]? {
+        switch self {
+        case .componentLookup: [ComponentSections.directCodec, ComponentSections.sortedCodec]
+        case .payloadBlocks: PayloadCompression.allCases.map { UInt16($0.rawValue) }
+        case let id where id.isFieldValues: Field.Kind.allCases.map { UInt16($0.rawValue) }
+        case let id where id.isOfField || Self.uncoded.contains(id): [0]
+        default: nil
+        }
+    }
+}
+
+extension Container {
+    /// Refuses sections that a newer version encodes in another way. Those that only a newer version has are
+    /// passed over, whatever their codec.
+    ///
+    /// - Throws: `unsupportedVersion`.
+    func checkCodecs() throws(GranaryError) {
+        for section in sections {
+            guard let known = section.id.knownCodecs, !known.contains(section.codec) else { continue }
+            throw GranaryError(
+                .unsupportedVersion, "expected a codec of \(known), found \(section.codec)", path: path,
+                section: section.id.name)
+        }
+    }
+}
+
 /// The facts of a segment, the first section of its `.blocks` file: 64 bytes.
 struct SegmentFacts: Equatable {
     /// Documents, dead ones included.

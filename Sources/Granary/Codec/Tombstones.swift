@@ -18,8 +18,10 @@ struct Tombstones: Sendable {
 
     /// Loads and checks the tombstones of a `.dead` file.
     ///
-    /// - Throws: `corrupt` for a bit beyond the documents or another count than the manifest's.
+    /// - Throws: `corrupt` for a bit beyond the documents or another count than the manifest's,
+    ///   `unsupportedVersion`.
     init(_ file: Container, documents: Int, expected: Int) throws(GranaryError) {
+        try file.checkCodecs()
         let section = try file.section(.dead)
         let bits = Kernels.longs(section.bytes)
         guard section.count == (documents + 63) / 64 * 8, bits.count * 8 == section.count else {

@@ -41,8 +41,8 @@ struct SegmentReader: Sendable {
         self.summary = summary
         self.dead = dead
         self.firstSequence = firstSequence
+        for file in [blocks, summary] { try file.checkCodecs() }
         facts = try SegmentFacts(try blocks.section(.segment).bytes, path: blocks.path)
-        try Self.checkCodecs([blocks, summary], facts)
         let (documents, components, blockCount) = (
             Int(facts.documents), Int(facts.components), Int(facts.blocks)
         )
@@ -99,27 +99,6 @@ struct SegmentReader: Sendable {
         case .rows: rowsSection.willRead(from..<to)
         case .fine: fineSection.willRead(from..<to)
         case .impacts: impactLists.willRead(from..<to)
-        }
-    }
-
-    /// Refuses sections that a newer version encodes in another way.
-    private static func checkCodecs(_ files: [Container], _ facts: SegmentFacts) throws(GranaryError) {
-        for file in files {
-            for section in file.sections {
-                let known: [UInt16]
-                switch section.id {
-                case .componentLookup: known = [ComponentSections.directCodec, ComponentSections.sortedCodec]
-                case .payloadBlocks: known = [UInt16(facts.payloadCompression.rawValue)]
-                case let id where id.isFieldValues:
-                    known = Field.Kind.allCases.map { UInt16($0.rawValue) }
-                default: known = [0]
-                }
-                guard known.contains(section.codec) else {
-                    throw GranaryError(
-                        .unsupportedVersion, "expected a codec of \(known), found \(section.codec)",
-                        path: file.path, section: section.id.name)
-                }
-            }
         }
     }
 

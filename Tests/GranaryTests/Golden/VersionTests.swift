@@ -48,6 +48,48 @@ import Testing
         try expectUsable(golden, try TestFileSystem(files: files, in: TestIndex.path))
     }
 
+    /// Sections that this version does not know, of a codec that it does not know either.
+    @Test(arguments: indexes, [0, 9] as [UInt16])
+    func unknownSectionsArePassedOver(_ golden: GoldenIndex, _ codec: UInt16) throws {
+        let unknown = [22, 63, 250, 255, 512, 4_000_000_000].map { SectionID(rawValue: $0, name: "of 1.1") }
+        let fileSystem = try IndexImage.rewrite(
+            try GoldenFiles.load(golden), directory: TestIndex.path, extra: (codec, unknown))
+        try expectUsable(golden, fileSystem)
+    }
+
+    @Test func unknownCodecsOfKnownSectionsAreRefused() throws {
+        var seen: Set<String> = []
+        for golden in [GoldenIndex.deletes, .float16, .float32, .sharedDense, .fields] {
+            let files = try GoldenFiles.load(golden)
+            let source = try TestFileSystem(files: files, in: TestIndex.path)
+            let manifest = try IndexDirectory.latestManifest(fileSystem: source, path: TestIndex.path)
+            var sections: Set<SectionID> = []
+            for record in manifest.files {
+                let file = try Container.open(
+                    fileSystem: source, directory: TestIndex.path, record: record)
+                sections.formUnion(file.sections.map(\.id))
+            }
+            for section in sections where seen.insert(section.name).inserted {
+                let fileSystem = try IndexImage.rewrite(
+                    files, directory: TestIndex.path, codec: { $0.id == section ? 9 : $0.codec })
+                let index = try Self.open(fileSystem)
+                #expect(errorCode { _ = try index.snapshot() } == .unsupportedVersion, "\(section.name)")
+                #expect(errorCode { _ = try index.writer() } == .unsupportedVersion, "\(section.name)")
+            }
+        }
+        #expect(
+            seen.isSuperset(of: ["segment", "rows", "impacts", "summaries", "dead", "vectors", "places"]))
+        #expect(seen.count > 35)
+    }
+
+    /// Known, but not what the facts of the segment say.
+    @Test func aCodecOfPayloadsThatContradictsTheFactsIsDamage() throws {
+        let contradiction = try IndexImage.rewrite(
+            try GoldenFiles.load(.oneDocument), directory: TestIndex.path,
+            codec: { $0.id.name == "payload blocks" ? 2 : $0.codec })
+        #expect(errorCode { _ = try Self.open(contradiction).snapshot() } == .corrupt)
+    }
+
     /// Each flag of each word.
     @Test(arguments: 0..<32) func flagsSayWhoMustKnow(_ bit: UInt32) throws {
         let golden = GoldenIndex.backup

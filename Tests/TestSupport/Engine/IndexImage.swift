@@ -10,11 +10,13 @@ public enum IndexImage {
     ///   - section: the new bytes of a section, given the file's place in the manifest, the section and its
     ///     bytes; nil leaves the section out.
     ///   - codec: the new codec of a section.
+    ///   - extra: sections that each file has besides, behind its own, all of one codec.
     ///   - manifest: changes the manifest, whose files are up to date.
     public static func rewrite(
         _ files: [String: [UInt8]], directory: String,
         section change: ((_ file: Int, _ section: Section, _ bytes: [UInt8]) -> [UInt8]?)? = nil,
         codec: ((_ section: Section) -> UInt16)? = nil,
+        extra: (codec: UInt16, sections: [SectionID])? = nil,
         manifest changeManifest: ((inout Manifest) -> Void)? = nil
     ) throws(GranaryError) -> TestFileSystem {
         let source = try TestFileSystem(files: files, in: directory)
@@ -33,6 +35,11 @@ public enum IndexImage {
                 try writer.beginSection(section.id, codec: codec.map { $0(section) } ?? section.codec)
                 try writer.append(bytes)
                 try writer.endSection(elements: section.elements)
+            }
+            for section in extra?.sections ?? [] {
+                try writer.beginSection(section, codec: extra?.codec ?? 0)
+                try writer.append([1, 2, 3])
+                try writer.endSection(elements: 1)
             }
             manifest.files[place] = try writer.finish()
         }

@@ -22,6 +22,7 @@ final class DenseFile: Sendable {
         reading: DenseReading
     ) throws(GranaryError) {
         container = try Container.open(fileSystem: fileSystem, directory: directory, record: record)
+        try container.checkCodecs()
         facts = try DenseFacts(try container.section(.dense), path: container.path)
         guard facts.schema == schema else {
             throw GranaryError(
@@ -39,11 +40,6 @@ final class DenseFile: Sendable {
         places =
             facts.documents > 0
             ? try container.section(.places, words: Int(facts.documents)) : nil
-        for section in container.sections where section.codec != 0 {
-            throw GranaryError(
-                .unsupportedVersion, "expected a codec of 0, found \(section.codec)", path: container.path,
-                section: section.id.name)
-        }
         let pages = (length + DenseLayout.pageBytes - 1) / DenseLayout.pageBytes
         verified = Mutex([UInt64](repeating: 0, count: (pages + 63) / 64))
         guard container.mapping.isMapped, facts.rows > 0 else {

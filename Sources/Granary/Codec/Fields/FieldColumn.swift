@@ -14,10 +14,11 @@ extension SectionID {
         SectionID(rawValue: UInt32(256 + 4 * field + part), name: name)
     }
 
+    /// Whether this is a section of a field.
+    var isOfField: Bool { (256..<256 + 4 * UInt32(Field.largestCount)).contains(rawValue) }
+
     /// Whether this is the section of a field's values, whose codec is their kind.
-    var isFieldValues: Bool {
-        rawValue % 4 == 0 && (256..<256 + 4 * UInt32(Field.largestCount)).contains(rawValue)
-    }
+    var isFieldValues: Bool { rawValue % 4 == 0 && isOfField }
 }
 
 /// One field of a segment, mapped: its distinct values in ascending order, and for each the documents that
