@@ -8,6 +8,12 @@ extension WriterCore {
         var sources: [Snapshot] = []
         for path in paths {
             let source = try Index.open(at: path, fileSystem: directory.fileSystem).snapshot()
+            // Its files would be listed by a manifest that does not say what they need.
+            guard source.manifest.readOnlyCompatibleFlags == 0 else {
+                throw GranaryError(
+                    .unsupported, "the index uses features that this version can read but not write",
+                    path: path)
+            }
             guard source.schema.weights == schema.weights else {
                 throw GranaryError(
                     .invalidArgument, "expected weights of \(schema.weights), found \(source.schema.weights)",

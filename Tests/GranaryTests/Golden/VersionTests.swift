@@ -115,6 +115,19 @@ import Testing
         #expect(manifest.compatibleFlags == 1 << bit)
     }
 
+    /// Its files would come to be listed by a manifest that does not say what they need.
+    @Test func segmentsThatThisVersionMayNotWriteAreNotAttached() throws {
+        let newer = try IndexImage.rewrite(
+            try GoldenFiles.load(.backup), directory: TestIndex.path,
+            manifest: { $0.readOnlyCompatibleFlags = 4 })
+        let recipe = try GoldenIndex.backup.recipe()
+        let index = try Index.create(at: "other", schema: recipe.schema, fileSystem: newer)
+        let writer = try index.writer(recipe.options(threads: 1))
+        defer { writer.close() }
+        #expect(errorCode { try writer.attach([TestIndex.path]) } == .unsupported)
+        #expect(try writer.commit().documents == 0)
+    }
+
     @Test func aSchemaOrAFileOfAnotherKindIsRefused() throws {
         let files = try GoldenFiles.load(.oneDocument)
         for position in 0..<8 {
