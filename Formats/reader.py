@@ -19,7 +19,7 @@ import sys
 from reading.dense import Dense, read_dense_schema
 from reading.fields import check_fields, read_fields
 from reading.impacts import check_impacts
-from reading.support import crc32c, expand_lz4, expand_zstd, f32, line, search
+from reading.support import crc32c, expand_lz4, expand_zstd, f32, has_known_codec, line, search
 
 MAGIC, END_MAGIC = bytes.fromhex("8947524e0d0a1a0a"), bytes.fromhex("0a1a0a0d4e524789")
 MANIFEST_MAGIC, MANIFEST_END = bytes.fromhex("8947524d0d0a1a0a"), bytes.fromhex("0a1a0a0d4d524789")
@@ -134,7 +134,7 @@ class Container:
                 found = crc32c(data[offset + at:offset + min(size, at + (1 << shift))])
                 expect(struct.unpack("<I", data[crcs:crcs + 4])[0] == found, f"{self.name} {label}: checksum at {at}")
                 crcs += 4
-            expect(number not in self.sections, f"{label} stands twice")
+            expect(number not in self.sections and has_known_codec(number, codec), f"{label} twice, or its codec")
             self.sections[number] = (label, codec, data[offset:offset + size], elements)
             checksums, end = crcs, offset + size
         expect(not any(data[end:entries[0][7] if entries else table]), f"{self.name}: bytes behind the sections")

@@ -24,7 +24,7 @@ def check_fields(segment, expect):
     file = segment.blocks_file
     numbers = {256 + 4 * f + part for f, field in enumerate(segment.fields) for part in range(4)
                if part != 1 or field[0] == STRING}
-    expect({number for number in file.sections if number >= 256} == numbers, "the sections of fields")
+    expect({number for number in file.sections if 256 <= number < 512} == numbers, "the sections of fields")
     payloads = [parsed(segment.payload(ordinal)) for ordinal in range(segment.documents)]
     for f, (kind, name, path) in enumerate(segment.fields):
         wanted = {}

@@ -80,6 +80,15 @@ def expand_lz4(data, length):
     return bytes(out)
 
 
+def has_known_codec(number, codec):
+    """Whether a section is encoded in a way of the pages. One that the pages do not have is passed over."""
+    if number in (3, 14):
+        return codec in ((1, 2) if number == 3 else (0, 1, 2))
+    if 256 <= number < 512:
+        return codec in (1, 2, 3, 4) if number % 4 == 0 else codec == 0
+    return codec == 0 or not (1 <= number <= 21 or 32 <= number <= 40 or number == 48 or 64 <= number <= 66)
+
+
 def f32(value):
     return struct.unpack("<f", struct.pack("<f", value))[0]
 
