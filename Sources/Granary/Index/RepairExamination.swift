@@ -23,7 +23,11 @@ struct RepairExamination {
 
     func plan(_ report: BuildProgress) throws(GranaryError) -> RepairPlan {
         let (manifest, newest, manifestDamage) = try soundManifest()
-        let total = manifest.files.reduce(0) { $0 + $1.length }
+        // Of a manifest that may say anything: lengths of files beyond every disk.
+        let total: UInt64 = manifest.files.reduce(0) { sum, file in
+            let (total, overflow) = sum.addingReportingOverflow(file.length)
+            return overflow ? .max : total
+        }
         var done: UInt64 = 0
         var (kept, lost): ([Segment], [RepairPlan.LostSegment]) = ([], [])
         var reasons: [UInt64: GranaryError] = [:]

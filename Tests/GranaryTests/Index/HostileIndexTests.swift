@@ -220,4 +220,16 @@ import Testing
         #expect(snapshot.statistics().bytesOnDisk == .max)
         try snapshot.verify(.full)
     }
+
+    @Test func aRepairOfFilesBeyondEveryDiskLosesTheirSegments() throws {
+        let files = try Self.files(.float16, tokens: false, wide: false)
+        let fileSystem = try IndexImage.rewrite(
+            files, directory: TestIndex.path,
+            manifest: { manifest in
+                for place in manifest.files.indices { manifest.files[place].length = .max }
+            })
+        let plan = try Index.repairPlan(at: TestIndex.path, fileSystem: fileSystem)
+        #expect(plan.lost.count == 2)
+        #expect(plan.documents == 0)
+    }
 }
