@@ -50,21 +50,23 @@ extension Snapshot {
     /// The tokens of the components 0, 1, … up to the largest; nil where no document has the component.
     /// Empty without a vocabulary.
     ///
-    /// - Throws: `tooLarge` for a component of 2^26 or more, since the list has a place for each smaller one;
-    ///   `corrupt` for damaged bytes.
+    /// - Throws: `tooLarge` for a component of 2^26 or more, or of 2^20 or more and over 256 times as large
+    ///   as there are tokens, since the list has a place for each smaller one; `corrupt` for damaged bytes.
     public func vocabulary() throws(GranaryError) -> [String?] {
         var tokens: [String?] = []
+        // A number in a small file must not ask for a list of any length.
+        let known = segments.reduce(0) { $0 + Int($1.facts.components) }
+        let limit = min(Self.largestVocabulary, max(Self.smallestLimit, 256 * known))
         for segment in segments where segment.names.hasTokens {
             for local in 0..<segment.facts.components {
                 guard let component = segment.names.component(local), let token = segment.names.token(local)
                 else {
                     throw segment.malformed(.tokens, at: Int(local))
                 }
-                guard component < Self.largestVocabulary else {
+                guard component < limit else {
                     throw GranaryError(
                         .tooLarge,
-                        "expected components below \(Self.largestVocabulary) for a list of tokens, found \(component)"
-                    )
+                        "expected components below \(limit) for a list of tokens, found \(component)")
                 }
                 let missing = Int(component) + 1 - tokens.count
                 if missing > 0 { tokens += [String?](repeating: nil, count: missing) }
@@ -74,7 +76,9 @@ extension Snapshot {
         return tokens
     }
 
-    private static let largestVocabulary: UInt32 = 1 << 26
+    private static let largestVocabulary = 1 << 26
+    /// What a list of tokens may have however few tokens there are.
+    private static let smallestLimit = 1 << 20
 
     private func forEachRow(_ body: ([UInt32], [Float]) throws(GranaryError) -> Void) throws(GranaryError) {
         try forEachLive { (segment, ordinal) throws(GranaryError) in

@@ -232,4 +232,16 @@ import Testing
         #expect(plan.lost.count == 2)
         #expect(plan.documents == 0)
     }
+
+    @Test func aLargeComponentInASmallFileAsksForNoListOfItsLength() throws {
+        let files = try Self.files(.float16, tokens: true, wide: false)
+        let fileSystem = try IndexImage.rewrite(
+            files, directory: TestIndex.path,
+            section: { _, section, bytes in
+                guard section.id.name == "components", bytes.count > 4 else { return bytes }
+                return [0xff, 0xff, 0xff, 0x03] + bytes.dropFirst(4)
+            })
+        let snapshot = try Index.open(at: TestIndex.path, fileSystem: fileSystem).snapshot()
+        #expect(errorCode { _ = try snapshot.vocabulary() } == .tooLarge)
+    }
 }
