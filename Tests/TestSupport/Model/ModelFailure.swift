@@ -1,6 +1,6 @@
 /// An index that is not what its model says.
-struct ModelFailure: Error, CustomStringConvertible {
-    let description: String
+package struct ModelFailure: Error, CustomStringConvertible {
+    package let description: String
 
     init(_ description: String) { self.description = description }
 

@@ -1,12 +1,11 @@
 import Granary
 import GranaryStorage
-import TestSupport
 
 /// A live index and its model, taken through a program step by step.
 ///
 /// What a full disk or a stall refuses must not have happened: the model stays as it is, and whatever follows
 /// would show a difference.
-final class ModelRun {
+package final class ModelRun {
     static let path = "index"
 
     let setup: ModelSetup
@@ -41,7 +40,7 @@ final class ModelRun {
     /// Takes a new index through a program and looks at everything in the end.
     ///
     /// - Throws: what is wrong, and after which step.
-    static func run(_ program: [ModelOperation], _ setup: ModelSetup) throws {
+    package static func run(_ program: [ModelOperation], _ setup: ModelSetup) throws {
         let run = try ModelRun(setup)
         for (number, operation) in program.enumerated() {
             do {

@@ -1,5 +1,4 @@
 import Granary
-import TestSupport
 
 /// What an index must hold: for each document its version and its place in the order of insertion.
 struct Model {

@@ -1,6 +1,5 @@
 import Granary
 import GranaryStorage
-import TestSupport
 
 /// Commits, their two halves, and what takes them back.
 extension ModelRun {

@@ -1,29 +1,28 @@
-import Granary
-import TestSupport
+package import Granary
 
 /// How the index of a random program is set up: part of what a failure needs to be repeated.
-struct ModelSetup: Sendable, Equatable {
-    var names = ModelDocuments.Names.numbers
-    var schema = Schema()
+package struct ModelSetup: Sendable, Equatable {
+    package var names = ModelDocuments.Names.numbers
+    package var schema = Schema()
     /// Segments of so many documents have impact-ordered lists, or blocks.
-    var exactBelow = 1000
+    package var exactBelow = 1000
     /// Segments of so many documents have blocks.
-    var blocksFrom = 0
+    package var blocksFrom = 0
     /// A flush happens without a commit once so many documents wait.
-    var segmentDocuments = 1 << 30
+    package var segmentDocuments = 1 << 30
     /// Whether segments with blocks are calibrated.
-    var isCalibrated = false
+    package var isCalibrated = false
     /// Whether merges start by themselves.
-    var isAutomatic = false
-    var threads = 1
-    var reserveBytes = 0
+    package var isAutomatic = false
+    package var threads = 1
+    package var reserveBytes = 0
     /// What the model gets wrong on purpose.
-    var mistake: ModelMistake?
+    package var mistake: ModelMistake?
 
-    init() {}
+    package init() {}
 
     /// The setup of a seed.
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         var random = TestRandom(seed: seed ^ 0x5e7)
         names = ModelDocuments.Names.allCases[random.int(0...ModelDocuments.Names.allCases.count - 1)]
         // Weights of 8 bits are exact only where all of a component are the same.
@@ -56,7 +55,7 @@ struct ModelSetup: Sendable, Equatable {
     }
 
     /// Setups that may stand for this one when a failure is made simpler.
-    var simpler: [ModelSetup] {
+    package var simpler: [ModelSetup] {
         let plain = ModelSetup()
         var setups: [ModelSetup] = []
         func offer(_ change: (inout ModelSetup) -> Void) {
@@ -78,7 +77,7 @@ struct ModelSetup: Sendable, Equatable {
 }
 
 extension ModelSetup: CustomStringConvertible {
-    var description: String {
+    package var description: String {
         "\(names), \(schema.weights), \(schema.payloadCompression), exactBelow \(exactBelow), "
             + "blocksFrom \(blocksFrom), segmentDocuments \(segmentDocuments), isCalibrated \(isCalibrated), "
             + "isAutomatic \(isAutomatic), threads \(threads), reserveBytes \(reserveBytes)"
@@ -86,7 +85,7 @@ extension ModelSetup: CustomStringConvertible {
 }
 
 /// What a model may get wrong on purpose, to show that mistakes are found and their programs made short.
-enum ModelMistake: Sendable {
+package enum ModelMistake: Sendable {
     /// A replaced document keeps its place among equals.
     case replacingKeepsThePlace
     /// A rollback keeps what was deleted.

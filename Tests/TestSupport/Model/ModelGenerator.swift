@@ -1,7 +1,5 @@
-import TestSupport
-
 /// Random programs: each seed has its own, with habits of its own (no deletes, many merges, …).
-enum ModelGenerator {
+package enum ModelGenerator {
     /// How often each step is taken, in about 10,000. The dear ones are the rare ones.
     private static let weights: [(Int, @Sendable (inout TestRandom) -> ModelOperation)] = [
         (5200, { .upsert(id: id(&$0), version: $0.int(0...ModelDocuments.versionCount - 1)) }),
@@ -44,7 +42,7 @@ enum ModelGenerator {
     ]
 
     /// The program of a seed.
-    static func program(seed: UInt64, count: Int) -> [ModelOperation] {
+    package static func program(seed: UInt64, count: Int) -> [ModelOperation] {
         var random = TestRandom(seed: seed)
         // A swarm: some seeds do without some steps, and do others far more often. A full disk becomes empty.
         var parts = weights.map(\.0)

@@ -1,16 +1,15 @@
 import Granary
-import TestSupport
 
 /// The documents of random programs: each id has ten versions, and all follow from the two numbers.
-struct ModelDocuments: Sendable {
-    static let idCount = 40
-    static let versionCount = 10
+package struct ModelDocuments: Sendable {
+    package static let idCount = 40
+    package static let versionCount = 10
     private static let componentCount = 12
     /// Names of all components, in their order.
     static let vocabulary = (0...componentCount).map { "word\($0)" }
 
     /// How components are named, and what weights they have.
-    enum Names: Sendable, CaseIterable {
+    package enum Names: Sendable, CaseIterable {
         case numbers
         /// Tokens that get components in order of appearance.
         case tokens
@@ -69,7 +68,7 @@ struct ModelDocuments: Sendable {
         let numbered: SparseVector
     }
 
-    static let lastQuery = 30
+    package static let lastQuery = 30
     private let queries: [Question]
 
     func query(_ number: Int) -> Question { queries[number % queries.count] }

@@ -1,6 +1,5 @@
 import Granary
 import GranaryStorage
-import TestSupport
 
 /// A snapshot and what it must show for as long as it is held.
 final class HeldSnapshot {

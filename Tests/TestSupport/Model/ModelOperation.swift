@@ -1,6 +1,6 @@
 /// A step of a random program. Steps that make no sense where they stand, as a commit while another is
 /// prepared, do nothing, so that a program stays one whatever is taken out of it.
-enum ModelOperation: Sendable, Equatable {
+package enum ModelOperation: Sendable, Equatable {
     /// Adds a version of a document.
     case upsert(id: Int, version: Int)
     case delete(id: Int)
@@ -52,7 +52,7 @@ enum ModelOperation: Sendable, Equatable {
 
 extension ModelOperation {
     /// Steps that may stand for this one when a program is made simpler.
-    var simpler: [ModelOperation] {
+    package var simpler: [ModelOperation] {
         switch self {
         case .upsert(let id, let version):
             Self.lower(id).map { .upsert(id: $0, version: version) }

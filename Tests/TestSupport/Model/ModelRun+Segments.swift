@@ -1,6 +1,5 @@
 import Granary
 import GranaryStorage
-import TestSupport
 
 /// Merges, and segments that come and go.
 extension ModelRun {
