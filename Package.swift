@@ -11,6 +11,15 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// What only `Fuzz/run` builds: executables that have no main but libFuzzer's, and link with its flags alone.
+let fuzzers: [Target] =
+    Context.environment["GRANARY_FUZZ"] == nil
+    ? []
+    : ["FuzzEngine", "FuzzImport"].map {
+        .executableTarget(
+            name: $0, dependencies: ["FuzzSupport", "Granary"], path: "Fuzz/Sources/\($0)")
+    }
+
 let package = Package(
     name: "granary",
     products: [
@@ -56,11 +65,15 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        // What the fuzzer does with bytes, which the tests do with those of the corpus.
+        .target(
+            name: "FuzzSupport", dependencies: ["Granary", "GranaryStorage", "TestSupport"],
+            path: "Fuzz/Sources/FuzzSupport", swiftSettings: strict),
         // For the tests of the real system; no product.
         .executableTarget(
             name: "granary-stress",
             dependencies: [
-                "CommandSupport", "Granary", "TestSupport",
+                "CommandSupport", "FuzzSupport", "Granary", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/granary-stress", swiftSettings: strict),
@@ -76,7 +89,8 @@ let package = Package(
             name: "GranaryStorageTests", dependencies: ["CGranary", "GranaryStorage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "GranaryTests", dependencies: ["CGranary", "Granary", "GranaryStorage", "TestSupport"],
+            name: "GranaryTests",
+            dependencies: ["CGranary", "FuzzSupport", "Granary", "GranaryStorage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
@@ -85,5 +99,5 @@ let package = Package(
                 "GranaryStorage", "TestSupport",
             ],
             swiftSettings: strict),
-    ]
+    ] + fuzzers
 )

@@ -1,4 +1,4 @@
-import Granary
+public import GranaryStorage
 
 /// The bytes that the fuzzer made, read from the front; zeros at the end.
 public struct Input: Sendable {
@@ -6,9 +6,17 @@ public struct Input: Sendable {
     public let bytes: [UInt8]
     private var position = 0
 
+    /// Some bytes.
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
     /// Copies the fuzzer's bytes.
-    public init(_ data: UnsafePointer<UInt8>?, _ size: Int) {
-        bytes = Array(UnsafeBufferPointer(start: data, count: data == nil ? 0 : size))
+    ///
+    /// - Parameters:
+    ///   - data: where they begin; nil for none.
+    ///   - size: how many can be read there.
+    @unsafe public init(_ data: UnsafePointer<UInt8>?, _ size: Int) {
+        // SAFETY: the caller says how many bytes there are; they are copied at once.
+        bytes = unsafe Array(UnsafeBufferPointer(start: data, count: data == nil ? 0 : size))
     }
 
     /// Whether bytes are left.
@@ -22,12 +30,22 @@ public struct Input: Sendable {
 
     /// The next number.
     public mutating func number<Value: FixedWidthInteger & UnsignedInteger>(_ type: Value.Type) -> Value {
-        (0..<Value.bitWidth / 8).reduce(Value(0)) { value, place in value | Value(byte()) << Value(8 * place)
-        }
+        var value: Value = 0
+        for place in 0..<Value.bitWidth / 8 { value |= Value(byte()) << Value(8 * place) }
+        return value
     }
 
-    /// A number below a bound.
-    public mutating func below(_ bound: Int) -> Int { bound > 0 ? Int(number(UInt32.self)) % bound : 0 }
+    /// A number below a bound, from one byte.
+    public mutating func below(_ bound: Int) -> Int { bound > 0 ? Int(byte()) % bound : 0 }
+
+    /// One of some things.
+    public mutating func one<Element>(of elements: [Element]) -> Element { elements[below(elements.count)] }
+
+    /// Up to so many of the bytes that are left.
+    public mutating func next(_ count: Int) -> [UInt8] {
+        defer { position += count }
+        return Array(bytes.dropFirst(position).prefix(count))
+    }
 
     /// What is left.
     public mutating func rest() -> [UInt8] {
@@ -36,15 +54,11 @@ public struct Input: Sendable {
     }
 }
 
-/// Something that must never happen did: ends the process so that the fuzzer keeps the input.
-public func report(_ finding: String) -> Never { fatalError("FINDING: \(finding)") }
-
 extension MemoryFileSystem {
     /// Makes a file of bytes.
     public func add(_ path: String, _ bytes: [UInt8]) throws(GranaryError) {
         let file = try create(path)
-        let span = bytes.span
-        try file.write(span.bytes, at: 0)
+        try file.write(bytes.rawBytes, at: 0)
         try file.sync()
         file.close()
     }

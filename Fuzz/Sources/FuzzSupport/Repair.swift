@@ -1,8 +1,8 @@
-import Granary
+import GranaryStorage
 
 /// Gives mutated bytes the checksums of `Formats/container.md` again, so that what stands behind them is
 /// reached.
-public enum Repair {
+enum Repair {
     static func number(_ bytes: [UInt8], _ at: Int, _ size: Int) -> Int {
         (0..<size).reversed().reduce(0) { at + $1 < bytes.count ? $0 << 8 | Int(bytes[at + $1]) : $0 }
     }
@@ -12,15 +12,14 @@ public enum Repair {
     }
 
     static func crc(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-        let span = bytes.span
-        return UInt64(Checksum.crc32c(span.bytes))
+        UInt64(Checksum.crc32c(Array(bytes).rawBytes))
     }
 
     /// A container: header, block checksums where the table leads to places inside the file, root hash,
     /// footer.
     ///
     /// - Returns: the root hash; nil for bytes too short for a container.
-    public static func container(_ bytes: inout [UInt8]) -> Identifier128? {
+    static func container(_ bytes: inout [UInt8]) -> Identifier128? {
         guard bytes.count >= 128 else { return nil }
         put(crc(bytes[..<60]), 4, at: 60, in: &bytes)
         let footer = bytes.count - 64
@@ -48,7 +47,7 @@ public enum Repair {
     }
 
     /// A manifest: its length, hash and end.
-    public static func manifest(_ bytes: inout [UInt8]) {
+    static func manifest(_ bytes: inout [UInt8]) {
         guard bytes.count >= 32 else { return }
         let trailer = bytes.count - 32
         put(UInt64(bytes.count), 8, at: trailer, in: &bytes)

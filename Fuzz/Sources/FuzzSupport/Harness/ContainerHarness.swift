@@ -1,0 +1,30 @@
+import Granary
+import TestSupport
+
+/// The reader of containers: opening and a full verification. The first byte says what is repaired.
+enum ContainerHarness {
+    static func run(_ input: inout Input) throws {
+        let mode = input.byte()
+        var bytes = input.rest()
+        var root =
+            bytes.count >= 128 ? Self.identifier(bytes, bytes.count - 40) : Identifier128(high: 0, low: 0)
+        if mode & 1 == 1 { root = Repair.container(&bytes) ?? root }
+        guard bytes.count >= 48 else { return }
+        let record = FileRecord(
+            id: Self.identifier(bytes, 32), kind: FileKind(rawValue: bytes[8]) ?? .blocks,
+            length: UInt64(bytes.count), rootHash: root)
+        let system = FixedFileSystem(files: [record.name: bytes], in: ".")
+        _ = try allowing {
+            let container = try Container.open(fileSystem: system, directory: ".", record: record)
+            try container.verify()
+            for section in container.sections where !section.bytes.isEmpty {
+                try container.verify(section, 0..<section.count)
+            }
+        }
+    }
+
+    private static func identifier(_ bytes: [UInt8], _ at: Int) -> Identifier128 {
+        func half(_ start: Int) -> UInt64 { bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) } }
+        return Identifier128(high: half(at), low: half(at + 8))
+    }
+}
