@@ -33,7 +33,8 @@ enum SegmentMerger {
             done += 1
             let input = inputs[number]
             let (components, weights) = try input.vector(ordinal)
-            guard let key = input.keys.bytes(of: ordinal) else {
+            // The output would carry on what no key is.
+            guard let key = input.keys.bytes(of: ordinal), DocumentKey(encoded: key.rawBytes) != nil else {
                 throw input.malformed(.keys, at: Int(ordinal))
             }
             dense.append(input: number, ordinal: ordinal)
