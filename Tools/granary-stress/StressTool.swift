@@ -9,7 +9,9 @@ struct StressTool: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "granary-stress",
         abstract: "Works an index hard. A tool of Granary's own tests.",
-        subcommands: [WorkCommand.self, ReadCommand.self, CommitOnceCommand.self, SoakCommand.self])
+        subcommands: [
+            WorkCommand.self, ReadCommand.self, CommitOnceCommand.self, SoakCommand.self, HostileCommand.self,
+        ])
 }
 
 /// Writes a line at once: the process may be killed the moment after.
