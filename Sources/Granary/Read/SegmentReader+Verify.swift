@@ -12,6 +12,9 @@ extension SegmentReader {
         for ordinal in 0..<UInt32(documentCount) {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
+            guard RowCheck.isSound(rows, fine, steps: steps, ordinal: ordinal) else {
+                throw malformed(.rows, at: Int(ordinal))
+            }
             total += UInt64(entries.components.count)
             // Sequence numbers wrap around in a manifest that no writer makes.
             insertions.append(sequence(ordinal) &- firstSequence)
