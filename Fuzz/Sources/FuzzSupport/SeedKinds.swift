@@ -1,4 +1,5 @@
 import Granary
+import GranaryStorage
 import TestSupport
 
 /// The seeds, made once a process and kept. What an input says of a seed is its place in one of these lists:
@@ -6,7 +7,8 @@ import TestSupport
 extension Seed {
     /// Every encoding of the sparse half.
     static func all() throws -> [Seed] { try sparse.get() }
-    /// Every element of the dense half; rows that share pages, and rows larger than one.
+    /// Every element of the dense half; rows that share pages, and rows larger than one; rows in one file and
+    /// places in another, as merges leave those of large files.
     static func dense() throws -> [Seed] { try denseKinds.get() }
     /// Every kind of field.
     static func fields() throws -> Seed { try fieldKinds.get() }
@@ -22,18 +24,24 @@ extension Seed {
     }
 
     private static let denseKinds = Result { () throws -> [Seed] in
-        try [
+        let kinds = [
             DenseSchema(dimensions: 6, element: .float32, metric: .innerProduct),
             DenseSchema(dimensions: 20, element: .float16, metric: .cosine),
             DenseSchema(dimensions: 9, element: .bfloat16, metric: .euclidean),
             DenseSchema(dimensions: 5, element: .int8, metric: .euclidean),
             DenseSchema(dimensions: 1100, element: .float32, metric: .innerProduct),
-        ].map { dense in
-            let isLong = dense.dimensions > 1000
-            return try SeedRecipe(
-                schema: Schema(dense: dense), space: 20, documents: isLong ? 9 : 16, border: isLong ? 5 : 9
-            ).seed()
+        ]
+        var seeds: [Seed] = []
+        for kind in kinds {
+            let isLong = kind.dimensions > 1000
+            let recipe = SeedRecipe(
+                schema: Schema(dense: kind), space: 20, documents: isLong ? 9 : 16, border: isLong ? 5 : 9)
+            seeds.append(try recipe.seed())
         }
+        let small = DenseSchema(dimensions: 4, element: .float16)
+        let recipe = SeedRecipe(schema: Schema(dense: small), space: 20, documents: 16, border: 9)
+        seeds.append(try recipe.seed().withSplitVectors())
+        return seeds
     }
 
     private static let fieldKinds = Result { () throws -> Seed in
@@ -56,5 +64,36 @@ extension Seed {
     static let facts = Result { () throws -> FactDocuments in
         let documents = try Collection.random(documents: 60, components: 20, entries: 1...6, seed: 91)
         return FactDocuments(documents.documents, seed: 92)
+    }
+}
+
+extension Seed {
+    /// The same index, in which the places of the first segment's vectors are in a file of their own.
+    fileprivate func withSplitVectors() throws(GranaryError) -> Seed {
+        let disk = try writing()
+        var manifest = manifest
+        guard let place = manifest.segments.first?.files.last else { return self }
+        let container = try Container.open(
+            fileSystem: disk, directory: Seed.path, record: manifest.files[Int(place)])
+        let writer = try ContainerWriter(
+            fileSystem: disk, directory: Seed.path, kind: .dense, index: manifest.index,
+            id: disk.randomIdentifier())
+        for section in container.sections {
+            var bytes = ByteWriter()
+            bytes.append(section.bytes)
+            // No rows, in the facts and in the section of vectors (`Formats/dense.md`).
+            if section.id.name == "dense" { bytes.bytes.replaceSubrange(0..<4, with: [0, 0, 0, 0]) }
+            if section.id.name == "vectors" { bytes.bytes = [] }
+            try writer.beginSection(section.id, codec: section.codec)
+            try writer.append(bytes.bytes)
+            try writer.endSection(elements: section.elements)
+        }
+        manifest.files.append(try writer.finish())
+        manifest.segments[0].files.append(UInt32(manifest.files.count - 1))
+        var files = files
+        files[0].bytes = try manifest.encoded()
+        let made = manifest.files[manifest.files.count - 1].name
+        files.append((made, try disk.files(in: Seed.path)[made] ?? []))
+        return Seed(files: files, manifest: manifest, keys: keys, hasTokens: hasTokens)
     }
 }
