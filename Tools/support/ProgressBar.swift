@@ -80,7 +80,7 @@ package final class ProgressBar: Sendable {
         case .clustering: "postings"
         case .calibrating: "queries"
         case .committing: "files"
-        case .verifying, .copying: "bytes"
+        case .transposing, .verifying, .copying: "bytes"
         }
     }
 

@@ -2,25 +2,28 @@ import GranaryStorage
 
 /// Bytes of a build in progress, written in order and removed with this value. In memory while there are few;
 /// then in a file, whose name ends in `.tmp`, so that one that a crash leaves is removed when the next writer
-/// opens the index.
+/// opens the index. A nameless one loses its name when it is made, and a crash leaves nothing wherever it is.
 struct TemporaryFile: ~Copyable, Sendable {
     private let fileSystem: any FileSystem
     private let directory: String
+    private let isNameless: Bool
     /// Nil while everything is in the buffer.
     private var file: (any WritableFile)?
     private var buffer: [UInt8] = []
     private var flushed: UInt64 = 0
     private static let bufferBytes = 1 << 20
 
-    init(fileSystem: any FileSystem, directory: String) {
+    /// - Parameter isNameless: for what is only read back and not mapped, in a directory that is no index.
+    init(fileSystem: any FileSystem, directory: String, isNameless: Bool = false) {
         self.fileSystem = fileSystem
         self.directory = directory
+        self.isNameless = isNameless
     }
 
     deinit {
         guard let file else { return }
         file.close()
-        try? fileSystem.unlink(file.path)
+        if !isNameless { try? fileSystem.unlink(file.path) }
     }
 
     /// Bytes written so far.
@@ -59,6 +62,7 @@ struct TemporaryFile: ~Copyable, Sendable {
         } else {
             file = try fileSystem.create("\(directory)/\(fileSystem.randomIdentifier()).tmp")
             self.file = file
+            if isNameless { try fileSystem.unlink(file.path) }
         }
         try file.write(buffer.rawBytes, at: flushed)
         flushed += UInt64(buffer.count)

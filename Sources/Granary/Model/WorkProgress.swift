@@ -4,6 +4,8 @@ import Synchronization
 public struct WorkProgress: Sendable {
     /// What is being done. Phases follow one another in this order.
     public enum Phase: String, Sendable, Codable, CaseIterable {
+        /// Posting lists of a file are made documents; the unit is bytes of the file.
+        case transposing
         /// Documents are taken in; the unit is documents.
         case reading
         /// Rows are encoded and documents numbered; the unit is documents.
