@@ -73,14 +73,7 @@ struct DocumentLine {
                 return try SparseVector(tokens: tokens, duplicates: options.duplicates)
             }
             var components: [UInt32] = []
-            for (token, _) in tokens {
-                guard let component = UInt32(token) else {
-                    throw GranaryError(
-                        .malformedInput,
-                        "expected a component from 0 to 4294967295 in decimal, found \"\(token)\"")
-                }
-                components.append(component)
-            }
+            for (token, _) in tokens { components.append(try Self.component(token)) }
             return try SparseVector(
                 components: components, weights: tokens.map(\.1), duplicates: options.duplicates)
         case (nil, let indices?, let values?):
@@ -105,9 +98,13 @@ struct DocumentLine {
 
     private func payloadBytes(_ bytes: [UInt8]) -> [UInt8]? {
         if let payload { return Array(bytes[payload]) }
-        guard !others.isEmpty else { return nil }
+        return others.isEmpty ? nil : Self.object(others, bytes)
+    }
+
+    /// An object of members, by where their names and values stand.
+    static func object(_ members: [(name: Range<Int>, value: Range<Int>)], _ bytes: [UInt8]) -> [UInt8] {
         var object: [UInt8] = [UInt8(ascii: "{")]
-        for (name, value) in others {
+        for (name, value) in members {
             if object.count > 1 { object.append(UInt8(ascii: ",")) }
             object += bytes[name]
             object.append(UInt8(ascii: ":"))
@@ -119,7 +116,8 @@ struct DocumentLine {
 
     // MARK: Values
 
-    private static func key(_ scanner: inout JSONScanner) throws(GranaryError) -> DocumentKey {
+    /// An id.
+    static func key(_ scanner: inout JSONScanner) throws(GranaryError) -> DocumentKey {
         let expected = "an id: a string of 1 to 255 bytes or a whole number from 0 to 18446744073709551615"
         let before = scanner
         if scanner.peek() == UInt8(ascii: "\"") {
@@ -131,6 +129,15 @@ struct DocumentLine {
         }
         guard let number = try scanner.number(expected).unsigned else { throw before.malformed(expected) }
         return .number(number)
+    }
+
+    /// The component that a name in decimal says.
+    static func component(_ token: String) throws(GranaryError) -> UInt32 {
+        guard let component = UInt32(token) else {
+            throw GranaryError(
+                .malformedInput, "expected a component from 0 to 4294967295 in decimal, found \"\(token)\"")
+        }
+        return component
     }
 
     private static func vector(_ scanner: inout JSONScanner) throws(GranaryError) -> [(String, Float)] {
