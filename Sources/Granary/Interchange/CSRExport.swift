@@ -80,7 +80,8 @@ extension Snapshot {
     /// What a list of tokens may have however few tokens there are.
     private static let smallestLimit = 1 << 20
 
-    private func forEachRow(_ body: ([UInt32], [Float]) throws(GranaryError) -> Void) throws(GranaryError) {
+    /// Calls `body` with the row of each live document, by ascending component, in order of insertion.
+    func forEachRow(_ body: ([UInt32], [Float]) throws(GranaryError) -> Void) throws(GranaryError) {
         try forEachLive { (segment, ordinal) throws(GranaryError) in
             let entries = try segment.entries(ordinal)
             var pairs: [(component: UInt32, weight: Float)] = []
