@@ -98,6 +98,8 @@ let package = Package(
                 "CommandSupport", "GranaryCommand", "GranaryBench", "granary-stress", "Granary",
                 "GranaryStorage", "TestSupport",
             ],
+            // Read where they lie.
+            exclude: ["Interchange/Fixtures"],
             swiftSettings: strict),
     ] + fuzzers
 )

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Foundation
 import Granary
 
 /// `granary export`.
@@ -8,21 +9,38 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Writes the live documents of an index, in order of insertion, with the weights as stored.",
         discussion: """
-            JSON lines are what `build` reads. Where the index has no vocabulary, a component is written in \
-            decimal: build with --decimal-tokens to have it back as a number. A .csr file has neither ids \
-            nor tokens: --ids and --vocabulary write them beside it, one a line. Dense vectors stand in the \
-            lines, or in a file of their own with --dense: .fbin, .f16bin, .fvecs or .npy, a row for each \
-            document; one without a dense vector is then an error.
+            JSON lines are what `build` reads. Where the index has no vocabulary, a component is written \
+            in decimal: build with --decimal-tokens to have it back as a number. A .csr file, and one in \
+            Seismic's layout, has neither ids nor tokens: --ids and --vocabulary write them beside it, one \
+            a line. Dense vectors stand in the lines, or in a file of their own with --dense: .fbin, \
+            .f16bin, .fvecs or .npy, a row for each document; one without a dense vector is then an error.
+
+            A CIFF file has impacts, whole numbers, for weights: weight × scale, rounded and at least 1. \
+            Without --scale the largest weight becomes the largest number of --bits (default: 8), so 255; \
+            the file says the scale, and `build` reads it there. Anserini's vectors are lines with \
+            --vector-weights float (the weights, times --scale if there is one) or int (as impacts, with \
+            --scale, which the lines do not tell). Neither has a place for dense vectors, and CIFF none \
+            for payloads.
 
             EXAMPLE
               granary export --index articles.index > articles.jsonl
               granary export --index articles.index --format csr --output base.csr --ids base.ids
+              granary export --index articles.index --format ciff --output articles.ciff
+              granary export --index articles.index --format anserini --vector-weights int --scale 100
               granary export --index both.index --dense articles.npy --output articles.jsonl
             """)
 
     @OptionGroup var index: IndexOption
     @Option(help: "The layout of the output.")
     var format: InputFormat = .jsonl
+    @Option(help: "How numbers of --format anserini are written: float or int. Not to be left out there.")
+    var vectorWeights: VectorWeights?
+    @Option(help: "What a weight of 1 is as a number of --format ciff and anserini.")
+    var scale: Double?
+    @Option(help: "The most bits of an impact of --format ciff, 1 to 31. (default: 8; with --scale 31)")
+    var bits: Int?
+    @Option(help: ArgumentHelp("Memory for --format ciff: 512MiB, 2G, …", valueName: "size"))
+    var memory = ByteSize(bytes: 256 << 20)
     @Option(
         help: ArgumentHelp("The file to write or replace; standard output by default.", valueName: "file"))
     var output: String?
@@ -44,6 +62,32 @@ struct ExportCommand: ParsableCommand {
                 "expected a name that ends in .fbin, .f16bin, .fvecs or .npy, or --dense-format; found \(dense)"
             )
         }
+        try validateNumbers()
+    }
+
+    private func validateNumbers() throws {
+        if (format == .anserini) != (vectorWeights != nil) {
+            throw ValidationError(
+                format == .anserini
+                    ? "expected --vector-weights float or int with --format anserini"
+                    : "--vector-weights goes with --format anserini")
+        }
+        if vectorWeights == .int, scale == nil {
+            throw ValidationError("expected --scale with --vector-weights int: 100, for example")
+        }
+        try NumberOptions.check(scale)
+        if scale != nil, !format.hasScale {
+            throw ValidationError("--scale goes with --format ciff and --format anserini")
+        }
+        if let bits {
+            if format != .ciff { throw ValidationError("--bits goes with --format ciff") }
+            if !(1...31).contains(bits) {
+                throw ValidationError("expected --bits from 1 to 31, found \(bits)")
+            }
+        }
+        if memory.bytes < 1 << 20 {
+            throw ValidationError("expected --memory of at least 1MiB, found \(memory)")
+        }
     }
 
     func run() throws {
@@ -51,26 +95,44 @@ struct ExportCommand: ParsableCommand {
         let interrupts = Interrupts(cancellation)
         let snapshot = try Index.open(at: index.path).snapshot()
         let file = try OutputFile(output)
-        switch format {
-        case .jsonl:
-            try snapshot.forEachDocument { (document) throws(GranaryError) in
-                try cancellation.check()
-                var document = document
-                if dense != nil { document.dense = nil }
-                try file.write(document.jsonLine())
-                try file.write("\n")
-            }
-        case .csr:
-            try snapshot.exportCSR { (bytes) throws(GranaryError) in
-                try cancellation.check()
-                try file.write(bytes)
-            }
-        }
+        try write(snapshot, to: file, cancellation)
         try file.finish()
         if let ids { try writeIds(snapshot, to: ids) }
         if let dense { try writeDense(snapshot, to: dense, cancellation) }
         if let vocabulary { try writeVocabulary(snapshot, to: vocabulary) }
         withExtendedLifetime(interrupts) {}
+    }
+
+    /// Writes the documents.
+    private func write(
+        _ snapshot: Snapshot, to file: OutputFile, _ cancellation: Cancellation
+    ) throws(GranaryError) {
+        let scale = try self.scale.map { (scale) throws(GranaryError) in try ImpactScale(factor: scale) }
+        let bytes = { (bytes: [UInt8]) throws(GranaryError) in
+            try cancellation.check()
+            try file.write(bytes)
+        }
+        switch format {
+        case .jsonl:
+            try snapshot.forEachDocument { (document) throws(GranaryError) in
+                var document = document
+                if dense != nil { document.dense = nil }
+                try bytes(document.jsonLine() + [UInt8(ascii: "\n")])
+            }
+        case .anserini:
+            let encoder = try AnseriniEncoder(weights: vectorWeights ?? .float, scale: scale)
+            try snapshot.forEachDocument { (document) throws(GranaryError) in
+                try bytes(try encoder.line(document) + [UInt8(ascii: "\n")])
+            }
+        case .csr: try snapshot.exportCSR(bytes)
+        case .seismic: try snapshot.exportSeismic(bytes)
+        case .ciff:
+            let options = CIFFExportOptions(
+                scale: scale, bits: bits, memoryBytes: memory.bytes,
+                temporaryDirectory: output.map(InputSettings.temporaryDirectory) ?? NSTemporaryDirectory(),
+                cancellation: cancellation)
+            try snapshot.exportCIFF(options, bytes)
+        }
     }
 
     private func writeIds(_ snapshot: Snapshot, to path: String) throws(GranaryError) {

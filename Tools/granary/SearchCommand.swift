@@ -8,12 +8,12 @@ struct SearchCommand: ParsableCommand {
         commandName: "search",
         abstract: "Answers queries.",
         discussion: """
-            Queries are lines of JSON or a .csr file, as documents of `build` are. Tokens that the index \
-            does not know add nothing; a query that has no others gets no hits. Without --run and --json \
-            the hits are printed for people, with the text of their payloads. --json writes one object for \
-            each query: {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}. --run writes a TREC \
-            run, in which equal scores go down by the smallest float32 step, so that every tool sees the \
-            order of the hits: insertion.
+            Queries are lines of JSON or another layout of documents that `build` reads. Tokens that the \
+            index does not know add nothing; a query that has no others gets no hits. Without --run and \
+            --json the hits are printed for people, with the text of their payloads. --json writes one \
+            object for each query: {"id": …, "hits": [{"id": …, "score": …, "payload": …}, …]}. --run \
+            writes a TREC run, in which equal scores go down by the smallest float32 step, so that every \
+            tool sees the order of the hits: insertion.
 
             With a dense vector in a query ("dense" in its line, or a row of --dense-queries) the sparse \
             half finds --candidates documents and the dense half verifies them; --fusion says how the two \
@@ -38,6 +38,7 @@ struct SearchCommand: ParsableCommand {
     var queries: String
     @Option(help: "The layout of the queries; told by the extension where it is not given.")
     var format: InputFormat?
+    @OptionGroup var numbers: NumberOptions
     @Option(
         help: ArgumentHelp("Ids of the queries, one a line, instead of those in the file.", valueName: "file")
     )
@@ -62,6 +63,7 @@ struct SearchCommand: ParsableCommand {
     var threads: Int?
 
     func validate() throws {
+        try numbers.check([queries], format: format)
         if k < 1 { throw ValidationError("expected a k of at least 1, found \(k)") }
         if let recall, !(recall > 0 && recall <= 1) {
             throw ValidationError("expected a recall above 0 and up to 1, found \(recall)")
@@ -79,7 +81,9 @@ struct SearchCommand: ParsableCommand {
             ([ids, dense.file].compactMap { $0 } + [queries]).map(DocumentSource.resolved) + filters.inputs
         do {
             let source = try DocumentSource(
-                [queries], format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored)
+                [queries], format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored,
+                settings: InputSettings(
+                    vectorWeights: numbers.vectorWeights, scale: try numbers.impactScale()))
             inputs += source.inputs
             let cancellation = Cancellation()
             let interrupts = Interrupts(cancellation)

@@ -31,6 +31,8 @@ extension PayloadCompression: ExpressibleByArgument {
 
 extension VectorFormat: ExpressibleByArgument {}
 
+extension VectorWeights: ExpressibleByArgument {}
+
 extension DenseElement: ExpressibleByArgument {
     /// The type of a name: `float32`, `float16`, `bfloat16`, `int8`.
     public init?(argument: String) {

@@ -2,30 +2,8 @@ import ArgumentParser
 import Foundation
 package import Granary
 
-/// Layouts of documents and queries.
-package enum InputFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
-    /// One JSON object a line.
-    case jsonl
-    /// BigANN's sparse matrix.
-    case csr
-
-    /// The format that a file's name tells.
-    package init?(path: String) {
-        switch (path as NSString).pathExtension.lowercased() {
-        case "jsonl", "ndjson", "json": self = .jsonl
-        case "csr", "spmat": self = .csr
-        default: return nil
-        }
-    }
-}
-
 /// The documents or queries of several files, one after the other.
 package final class DocumentSource {
-    private enum Reader {
-        case lines(JSONLinesReader)
-        case matrix(CSRFile, CSRRows)
-    }
-
     /// The files, links resolved.
     package let paths: [String]
     /// Rows read so far.
@@ -38,15 +16,15 @@ package final class DocumentSource {
     private let formats: [InputFormat]
     private let sizes: [UInt64]
     private let ids: TextFile?
-    private let options: JSONLinesReader.Options
+    private let settings: InputSettings
     private let ignoresDense: Bool
     private var vectorRows: VectorRows?
     /// What was read ahead, with its places; the next one is the last.
     private var ahead: [(document: Document, place: (path: String, line: UInt64))] = []
     private var current = 0
     /// The reader of the current file; nil before its first row.
-    private var reader: Reader?
-    private var row: UInt64 = 0
+    private var reader: (any InputReader)?
+    private var watch: InputWatch?
 
     /// Looks at all files; each is read when its turn comes.
     ///
@@ -55,14 +33,15 @@ package final class DocumentSource {
     ///   - ids: a file with the id of each row, one a line.
     ///   - vectors: the dense vectors of the rows, in place of those in the files.
     ///   - ignoresDense: whether dense vectors in the files are passed over.
-    /// - Throws: `invalidArgument` for a file of unknown format, and errors of opening.
+    ///   - settings: how the files are read.
+    /// - Throws: `invalidArgument` for a file of unknown format, what is wrong at the beginning of a file,
+    ///   and errors of opening.
     package init(
         _ files: [String], format: InputFormat? = nil, ids: String? = nil, vectors: VectorFile? = nil,
-        ignoresDense: Bool = false,
-        options: JSONLinesReader.Options = JSONLinesReader.Options()
+        ignoresDense: Bool = false, settings: InputSettings = InputSettings()
     ) throws(GranaryError) {
         paths = files.map(Self.resolved)
-        self.options = options
+        self.settings = settings
         self.ignoresDense = ignoresDense
         self.vectors = vectors
         vectorRows = vectors?.rows()
@@ -72,9 +51,10 @@ package final class DocumentSource {
             guard let format = format ?? InputFormat(path: path) else {
                 throw GranaryError(
                     .invalidArgument,
-                    "expected a name that ends in .jsonl or .csr, or --format; found \(path)")
+                    "expected a name that ends in .jsonl, .csr or .ciff, or --format; found \(path)")
             }
-            if format == .csr { _ = try CSRFile.open(path) }
+            // What has a header is looked at now rather than after hours of reading other files.
+            _ = try format.open(path, settings)
             formats.append(format)
             sizes.append(try PosixFileSystem().openForReading(path).length())
         }
@@ -123,25 +103,13 @@ package final class DocumentSource {
 
     private func read() throws(GranaryError) -> Document? {
         while current < paths.count {
-            switch try openReader() {
-            case .lines(let reader):
-                reader.nextRow = rowCount
-                if let document = try reader.next() {
-                    place = (reader.path, reader.line)
-                    return try completed(document)
-                }
-            case .matrix(let file, var rows):
-                place = (file.path, row + 1)
-                let vector = try rows.next()
-                reader = .matrix(file, rows)
-                if let vector {
-                    row += 1
-                    return try completed(Document(id: .number(rowCount), sparse: vector))
-                }
+            let reader = try openReader()
+            if let document = try reader.next(row: rowCount) {
+                place = (paths[current], reader.line)
+                return try completed(document)
             }
             current += 1
-            reader = nil
-            row = 0
+            self.reader = nil
         }
         if let ids, try ids.next() != nil {
             throw GranaryError(
@@ -157,19 +125,15 @@ package final class DocumentSource {
         return nil
     }
 
-    private func openReader() throws(GranaryError) -> Reader {
+    private func openReader() throws(GranaryError) -> any InputReader {
         if let reader { return reader }
-        let path = paths[current]
-        let opened: Reader
-        switch formats[current] {
-        case .jsonl: opened = .lines(try JSONLinesReader(path, options: options))
-        case .csr:
-            let file = try CSRFile.open(path)
-            opened = .matrix(file, file.rows(0..<file.rowCount, duplicates: options.duplicates))
-        }
+        let opened = try formats[current].open(paths[current], settings, watch: watch)
         reader = opened
         return opened
     }
+
+    /// Has what takes long before there is a document report to `watch`, which can stop it.
+    package func report(to watch: InputWatch) { self.watch = watch }
 
     /// The document with the id and the dense vector that other files have for it.
     private func completed(_ document: Document) throws(GranaryError) -> Document {
@@ -208,13 +172,7 @@ package final class DocumentSource {
     package var fraction: Double {
         let total = sizes.reduce(0, +)
         guard total > 0, current < paths.count else { return 1 }
-        var done = Double(sizes[..<current].reduce(0, +))
-        switch reader {
-        case .lines(let reader): done += Double(reader.bytesRead)
-        case .matrix(let file, _):
-            done += Double(sizes[current]) * Double(row) / Double(max(1, file.rowCount))
-        case nil: break
-        }
-        return done / Double(total)
+        let done = Double(sizes[..<current].reduce(0, +))
+        return (done + Double(sizes[current]) * (reader?.fraction ?? 0)) / Double(total)
     }
 }

@@ -46,7 +46,7 @@ struct AddCommand: ParsableCommand {
     }
 
     func run() throws {
-        let outcome = documents.take { (intake, options) throws(GranaryError) in
+        let outcome = documents.take(into: index.path) { (intake, options) throws(GranaryError) in
             var options = options
             options.merging.isAutomatic = !noMerge
             return try IndexAddition(

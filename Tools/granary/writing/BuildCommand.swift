@@ -12,8 +12,11 @@ struct BuildCommand: ParsableCommand {
             JSON lines have one object a line: {"id": "a", "vector": {"token": weight, …}}, or "indices": \
             […] and "values": […] in the place of "vector". An id is a string of 1 to 255 bytes or a whole \
             number; without one a document gets its row number. "payload" is any JSON value and comes back \
-            with the document; without it an object of all further members ("text", "title", …) is kept. \
-            A .csr file is BigANN's sparse matrix.
+            with the document; without it an object of all further members ("text", "title", …) is kept. A \
+            .csr file is BigANN's sparse matrix, a .ciff file an index of posting lists in the Common \
+            Index File Format, whose impacts are divided by --scale. --format anserini reads Anserini's \
+            JSON vectors (objects one a line, or in an array) as --vector-weights says, --format seismic \
+            Seismic's binary documents; granary export writes all of them.
 
             A document may have a dense vector, which verifies what the sparse one finds: "dense": [number, \
             …], or a row of the file that --dense names: .fbin and .f16bin (BigANN), .fvecs (TEXMEX) or .npy \
@@ -53,7 +56,7 @@ struct BuildCommand: ParsableCommand {
     }
 
     func run() throws {
-        let outcome = documents.take { (intake, options) throws(GranaryError) in
+        let outcome = documents.take(into: index.path) { (intake, options) throws(GranaryError) in
             var options = options
             if let segmentDocuments { options.segmentDocuments = segmentDocuments }
             let schema = Schema(

@@ -8,6 +8,7 @@ struct InputOptions: ParsableArguments {
     var input: [String]
     @Option(help: "The layout of the input; told by the extension where it is not given.")
     var format: InputFormat?
+    @OptionGroup var numbers: NumberOptions
     @Option(
         help: ArgumentHelp("Ids of the rows, one a line, instead of those in the input.", valueName: "file"))
     var ids: String?
@@ -37,6 +38,7 @@ struct InputOptions: ParsableArguments {
         if memory.bytes < 16 << 20 {
             throw ValidationError("expected --memory of at least 16MiB, found \(memory)")
         }
+        try numbers.check(input, format: format)
         if maximumLine.bytes < 1 { throw ValidationError("expected --maximum-line of at least one byte") }
     }
 
@@ -48,21 +50,20 @@ struct InputOptions: ParsableArguments {
         var seconds: Double
     }
 
-    /// Opens the input and has it taken in by `body`, which signals can stop. A failure ends the process;
-    /// what
-    /// is wrong with the input is bad data.
+    /// Opens the input and has it taken into an index by `body`, which signals can stop. A failure ends the
+    /// process; what is wrong with the input is bad data.
     func take<Receipt>(
+        into index: String,
         _ body: (DocumentIntake, WriterOptions) throws(GranaryError) -> Receipt
     ) -> Outcome<Receipt> {
         do throws(GranaryError) {
             let start = ContinuousClock.now
             let source = try DocumentSource(
                 input, format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored,
-                options: .init(
-                    duplicates: duplicates, maximumLineBytes: maximumLine.bytes,
-                    hasDecimalTokens: decimalTokens))
+                settings: try settings(index))
             let names = try vocabularyPath.map { (path) throws(GranaryError) in try TextFile.names(path) }
             let receipt = try Interrupts.during { (cancellation, bar) throws(GranaryError) in
+                source.report(to: InputWatch(cancellation: cancellation) { bar.report($0) })
                 let intake = DocumentIntake(
                     source: source, cancellation: cancellation, bar: bar, vocabularyPath: vocabularyPath)
                 let options = WriterOptions(
@@ -79,6 +80,14 @@ struct InputOptions: ParsableArguments {
             let files = ([ids, dense.file].compactMap { $0 } + input).map(DocumentSource.resolved)
             Failure.exit(error, inputs: files + [vocabularyPath].compactMap { $0 })
         }
+    }
+
+    private func settings(_ index: String) throws(GranaryError) -> InputSettings {
+        // Most of the memory is the writer's, whose share begins to fill when a transposition is done.
+        InputSettings(
+            duplicates: duplicates, maximumLineBytes: maximumLine.bytes, hasDecimalTokens: decimalTokens,
+            vectorWeights: numbers.vectorWeights, scale: try numbers.impactScale(),
+            memoryBytes: memory.bytes / 4, temporaryDirectory: InputSettings.temporaryDirectory(for: index))
     }
 
     private var vocabularyPath: String? { vocabulary.map(DocumentSource.resolved) }
