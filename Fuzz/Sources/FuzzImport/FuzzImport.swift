@@ -1,31 +1,103 @@
 import FuzzSupport
 import Granary
 
-/// The readers of input files. What a JSON-lines reader takes must come back the same after it is written.
+/// The readers of input files. What one takes must come back the same after it is written.
 ///
-/// Input: u8 mode (1: a CSR matrix, else JSON lines; bits 1 and 2 the duplicates, bit 3 decimal tokens) | the
-/// file.
+/// Input: u8 importer (its place in `Importer`, modulo their number) | u8 options (bits 0 and 1: duplicates,
+/// bit 2: decimal tokens, bit 3: a scale of 100, bit 4: write through an index and read again) | the file.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     var input = Input(data, size)
-    let mode = input.byte()
-    let bytes = input.rest()
-    let duplicates = SparseVector.Duplicates.allCases[Int(mode >> 1 & 3) % 3]
+    let importer = Importer.allCases[Int(input.byte()) % Importer.allCases.count]
+    let options = input.byte()
     do throws(GranaryError) {
-        let system = try fileSystem(bytes)
-        if mode & 1 == 1 {
-            let matrix = try CSRFile.open("./input", fileSystem: system)
-            for row in 0..<min(matrix.rowCount, 1000) { _ = try matrix.row(row, duplicates: duplicates) }
-        } else {
-            let options = JSONLinesReader.Options(
-                duplicates: duplicates, maximumLineBytes: 1 << 16, hasDecimalTokens: mode & 8 != 0)
-            let reader = try JSONLinesReader("./input", options: options, fileSystem: system)
-            while let document = try reader.next() { try compare(document, options) }
-        }
+        let run = try ImportRun(importer, options, input.rest())
+        try run.check()
     } catch {
         if error.message.isEmpty { report("an error without a message") }
     }
     return 0
+}
+
+/// What is read.
+enum Importer: CaseIterable {
+    case lines, matrix, postings, fractions, wholeNumbers, seismic
+}
+
+/// One file read by one importer.
+struct ImportRun {
+    let importer: Importer
+    let duplicates: SparseVector.Duplicates
+    let hasDecimalTokens: Bool
+    let scale: ImpactScale?
+    let goesThroughIndex: Bool
+    let bytes: [UInt8]
+
+    private static let longestLine = 1 << 16
+    private static let mostDocuments = 1000
+
+    init(_ importer: Importer, _ options: UInt8, _ bytes: [UInt8]) throws(GranaryError) {
+        self.importer = importer
+        duplicates = SparseVector.Duplicates.allCases[Int(options & 3) % 3]
+        hasDecimalTokens = options & 4 != 0
+        scale = options & 8 != 0 ? try ImpactScale(factor: 100) : nil
+        goesThroughIndex = options & 16 != 0
+        self.bytes = bytes
+    }
+
+    /// Reads the file and checks what comes of it.
+    func check() throws(GranaryError) {
+        let documents = try documents(bytes, scale)
+        for document in documents { try compareLine(document) }
+        if goesThroughIndex, documents.count <= 50 { try compareExport(documents) }
+    }
+
+    /// The documents of a file of this importer.
+    private func documents(_ bytes: [UInt8], _ scale: ImpactScale?) throws(GranaryError) -> [Document] {
+        let system = try fileSystem(bytes)
+        var number: UInt64 = 0
+        let next: () throws(GranaryError) -> Document?
+        switch importer {
+        case .lines:
+            let reader = try JSONLinesReader(
+                "./input",
+                options: .init(
+                    duplicates: duplicates, maximumLineBytes: Self.longestLine,
+                    hasDecimalTokens: hasDecimalTokens), fileSystem: system)
+            next = { () throws(GranaryError) in try reader.next() }
+        case .matrix:
+            let file = try CSRFile.open("./input", fileSystem: system)
+            var rows = file.rows(0..<file.rowCount, duplicates: duplicates)
+            next = { () throws(GranaryError) in
+                number += 1
+                return try rows.next().map { Document(id: .number(number), sparse: $0) }
+            }
+        case .postings:
+            let reader = try CIFFReader(
+                "./input",
+                options: .init(
+                    scale: scale, duplicates: duplicates, hasDecimalTokens: hasDecimalTokens, memoryBytes: 0),
+                fileSystem: system)
+            next = { () throws(GranaryError) in try reader.next() }
+        case .fractions, .wholeNumbers:
+            let reader = try AnseriniReader(
+                "./input",
+                options: .init(
+                    weights: importer == .fractions ? .float : .int, scale: scale, duplicates: duplicates,
+                    maximumObjectBytes: Self.longestLine, hasDecimalTokens: hasDecimalTokens),
+                fileSystem: system)
+            next = { () throws(GranaryError) in try reader.next() }
+        case .seismic:
+            let file = try SeismicFile("./input", duplicates: duplicates, fileSystem: system)
+            next = { () throws(GranaryError) in
+                number += 1
+                return try file.next().map { Document(id: .number(number), sparse: $0) }
+            }
+        }
+        var documents: [Document] = []
+        while documents.count < Self.mostDocuments, let document = try next() { documents.append(document) }
+        return documents
+    }
 }
 
 func fileSystem(_ bytes: [UInt8]) throws(GranaryError) -> MemoryFileSystem {
@@ -34,17 +106,84 @@ func fileSystem(_ bytes: [UInt8]) throws(GranaryError) -> MemoryFileSystem {
     return system
 }
 
-func compare(_ document: Document, _ options: JSONLinesReader.Options) throws(GranaryError) {
-    let line = document.jsonLine()
-    if line.contains(0x0a) { report("a document is written on two lines") }
-    var options = options
-    options.maximumLineBytes = 1 << 24
-    // Components are written in decimal.
-    if case .components = document.sparse.entries { options.hasDecimalTokens = true }
-    let again: Document?
-    do throws(GranaryError) {
-        again = try JSONLinesReader("./input", options: options, fileSystem: try fileSystem(line)).next()
-    } catch { report("a written document cannot be read: \(error)") }
-    if again?.id != document.id { report("an id changes when it is written and read") }
-    if again?.sparse != document.sparse { report("a vector changes when it is written and read") }
+extension ImportRun {
+    /// A document as a line of ours or of Anserini's, and read again, is the same.
+    private func compareLine(_ document: Document) throws(GranaryError) {
+        var isDecimal = hasDecimalTokens
+        // Components are written in decimal.
+        if case .components = document.sparse.entries { isDecimal = true }
+        let line: [UInt8]
+        let again: Document?
+        do throws(GranaryError) {
+            switch importer {
+            case .fractions, .wholeNumbers:
+                line = try AnseriniEncoder(weights: .float, scale: nil).line(document)
+                again = try AnseriniReader(
+                    "./input",
+                    options: .init(weights: .float, maximumObjectBytes: 1 << 24, hasDecimalTokens: isDecimal),
+                    fileSystem: try fileSystem(line)
+                ).next()
+            default:
+                line = document.jsonLine()
+                again = try JSONLinesReader(
+                    "./input",
+                    options: .init(maximumLineBytes: 1 << 24, hasDecimalTokens: isDecimal),
+                    fileSystem: try fileSystem(line)
+                ).next()
+            }
+        } catch { report("a written document cannot be read: \(error)") }
+        if line.contains(0x0a) { report("a document is written on two lines") }
+        if again?.id != document.id { report("an id changes when it is written and read") }
+        if again?.sparse != document.sparse { report("a vector changes when it is written and read") }
+    }
+
+    /// Documents in an index, exported in the layout that they came in, are the same.
+    private func compareExport(_ documents: [Document]) throws(GranaryError) {
+        guard importer == .postings || importer == .seismic else { return }
+        let ids = Set(documents.map(\.id))
+        guard ids.count == documents.count else { return }
+        let system = MemoryFileSystem()
+        let index = try Index.create(at: "./index", schema: Schema(weights: .float32), fileSystem: system)
+        let writer = try index.writer(
+            WriterOptions(threads: 1, merging: MergeOptions(isAutomatic: false), reserveBytes: 0))
+        defer { writer.close() }
+        // Too many components, or tokens in one document and components in another.
+        for document in documents { try writer.upsert(document) }
+        _ = try writer.commit()
+        let snapshot = try index.snapshot()
+        var file: [UInt8] = []
+        var expected = documents
+        if importer == .seismic {
+            try snapshot.exportSeismic { (piece) throws(GranaryError) in file += piece }
+        } else {
+            // Impacts of a scale that is stated are read as the weights that they came of.
+            let scale = try scale ?? ImpactScale(factor: 1)
+            guard documents.allSatisfy({ $0.isWhole(at: scale) }) else { return }
+            try snapshot.exportCIFF(CIFFExportOptions(scale: scale, memoryBytes: 0)) {
+                (piece) throws(GranaryError) in file += piece
+            }
+        }
+        let again: [Document]
+        do throws(GranaryError) {
+            again = try self.documents(file, nil)
+        } catch { report("an export cannot be read: \(error)") }
+        // Rows without ids are numbered anew.
+        if importer == .seismic {
+            for row in expected.indices { expected[row].id = .number(UInt64(row + 1)) }
+        }
+        if again != expected { report("documents change when they are exported and read") }
+    }
+}
+
+extension Document {
+    /// Whether all weights are those of impacts at a scale.
+    func isWhole(at scale: ImpactScale) -> Bool {
+        let weights: [Float]
+        switch sparse.entries {
+        case .components(_, let values), .tokens(_, let values): weights = values
+        }
+        return weights.allSatisfy { weight in
+            (try? scale.impact(of: weight)).map { scale.weight(of: $0) == weight } ?? false
+        }
+    }
 }
