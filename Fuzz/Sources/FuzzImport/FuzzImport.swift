@@ -157,7 +157,7 @@ extension ImportRun {
             try snapshot.exportSeismic { (piece) throws(GranaryError) in file += piece }
         } else {
             // Impacts of a scale that is stated are read as the weights that they came of.
-            let scale = try scale ?? ImpactScale(factor: 1)
+            let scale = scale ?? .identity
             guard documents.allSatisfy({ $0.isWhole(at: scale) }) else { return }
             try snapshot.exportCIFF(CIFFExportOptions(scale: scale, memoryBytes: 0)) {
                 (piece) throws(GranaryError) in file += piece
