@@ -9,7 +9,7 @@ struct ByteStream: ~Copyable {
     /// Its length when it was opened, in bytes.
     let length: UInt64
 
-    private static let chunkBytes: UInt64 = 1 << 20
+    private static let chunkBytes = 1 << 20
 
     private let file: any ReadableFile
     private var chunk: [UInt8] = []
@@ -51,6 +51,7 @@ struct ByteStream: ~Copyable {
     /// - Throws: `truncated` where the file has fewer, before anything is allocated.
     mutating func bytes(_ count: Int) throws(GranaryError) -> [UInt8] {
         guard count >= 0, UInt64(count) <= remaining else { throw short(of: UInt64(clamping: count)) }
+        if count > chunk.count - position, count <= Self.chunkBytes { try refill() }
         if count <= chunk.count - position {
             defer { position += count }
             return Array(chunk[position..<position + count])
@@ -74,10 +75,10 @@ struct ByteStream: ~Copyable {
         }
     }
 
+    /// Reads a chunk from the next byte on.
     private mutating func refill() throws(GranaryError) {
-        chunkStart = offset
-        position = 0
-        chunk = try file.read(at: chunkStart, count: Int(min(Self.chunkBytes, length - chunkStart)))
+        (chunkStart, chunk, position) = (offset, [], 0)
+        chunk = try file.read(at: chunkStart, count: Int(min(UInt64(Self.chunkBytes), remaining)))
     }
 
     private func short(of count: UInt64) -> GranaryError {
