@@ -54,7 +54,7 @@ extension Snapshot {
     /// Payloads and dense vectors have no place.
     ///
     /// Memory: what the options say, 8 bytes a document and some 100 a term. Disk: 12 bytes a posting in a
-    /// temporary file, where memory does not hold all. Reads every row three times.
+    /// temporary file, where memory does not hold all. Reads every row twice.
     /// - Parameter write: takes the bytes in order.
     /// - Returns: the scale.
     /// - Throws: `unsupported` for impacts over what the bits allow, over 2^31 − 1 documents or a posting
