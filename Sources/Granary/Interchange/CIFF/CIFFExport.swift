@@ -177,7 +177,7 @@ private struct CIFFExport: ~Copyable {
         output.removeAll()
         var last: UInt32 = 0
         for _ in 0..<list.count {
-            guard let entry = try entries.next() else { break }
+            guard let entry = try entries.next(), entry.row >= last else { throw Transposition.damaged }
             let gap = entry.row - last
             output.append(counted: 4, Self.width(gap, entry.value))
             output.append(1, UInt64(gap))

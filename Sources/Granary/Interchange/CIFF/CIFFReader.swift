@@ -136,6 +136,7 @@ public final class CIFFReader {
         var weights: [Float] = []
         while let entry = pending, Int64(entry.column) <= Int64(record.number) {
             guard entry.column == record.number else { throw stray(entry) }
+            guard Int(entry.row) < header.listCount else { throw Transposition.damaged }
             terms.append(Int(entry.row))
             weights.append(scale.weight(of: entry.value))
             pending = try entries.next()

@@ -16,6 +16,11 @@ struct Transposition: ~Copyable {
         var value: UInt32
     }
 
+    /// The error of entries that are not those that were added: the disk has damaged the temporary file.
+    static var damaged: GranaryError {
+        GranaryError(.corrupt, "expected the entries that were written, found others in a temporary file")
+    }
+
     private static let entryBytes = 12
     private static let digitBits: UInt32 = 11
     /// Entries that are read of a run at once, at least and at most.
