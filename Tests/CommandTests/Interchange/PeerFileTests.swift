@@ -88,25 +88,63 @@ import Testing
         #expect(refused?.message.contains("\"price2\"") == true)
     }
 
-    @Test("Vectors that Seismic's script wrote are read, and written with the same bytes")
-    func seismic() throws {
+    @Test(
+        "Vectors that Seismic's script and BigANN's wrote are read, and written with the same bytes",
+        arguments: [("seismic.bin", "seismic"), ("bigann.csr", "csr")])
+    func numberedVectors(_ name: String, _ format: String) throws {
         let tokens = try TextFile.names(Self.fixture("seismic.tokens"))
-        let found = try read("seismic.bin", .seismic).map { document -> [String: Float] in
+        let found = try read(name, InputFormat(rawValue: format)).map { document -> [String: Float] in
             guard case .components(let components, let weights) = document.sparse.entries else { return [:] }
             return Dictionary(uniqueKeysWithValues: zip(components.map { tokens[Int($0)] }, weights))
         }
         #expect(found == (try expected { $0 }).map(\.weights))
         let files = try Workspace()
         let built = try Executable.run(
-            "build", "--index", files.file("index"), "--input", Self.fixture("seismic.bin"), "--format",
-            "seismic", "--weights", "float32")
+            "build", "--index", files.file("index"), "--input", Self.fixture(name), "--format", format,
+            "--weights", "float32")
         #expect(built.code == 0, "\(built.errors)")
         let exported = try Executable.run(
-            "export", "--index", files.file("index"), "--format", "seismic", "--output", files.file("out.bin")
-        )
+            "export", "--index", files.file("index"), "--format", format, "--output", files.file("out"))
         #expect(exported.code == 0, "\(exported.errors)")
         #expect(
-            try Data(contentsOf: URL(fileURLWithPath: files.file("out.bin")))
-                == Data(contentsOf: URL(fileURLWithPath: Self.fixture("seismic.bin"))))
+            try Data(contentsOf: URL(fileURLWithPath: files.file("out")))
+                == Data(contentsOf: URL(fileURLWithPath: Self.fixture(name))))
+    }
+
+    @Test("A truth that BigANN's script wrote has what an exact search finds")
+    func truth() throws {
+        let files = try Workspace()
+        let built = try Executable.run(
+            "build", "--index", files.file("index"), "--input", Self.fixture("bigann.csr"), "--vocabulary",
+            Self.fixture("seismic.tokens"))
+        #expect(built.code == 0, "\(built.errors)")
+        let queries = try files.write("q.jsonl", #"{"vector": {"oil": 1, "price": 1}}"#)
+        let searched = try Executable.run(
+            "search", "--index", files.file("index"), "--queries", queries, "--exact", "--run",
+            files.file("run"))
+        #expect(searched.code == 0, "\(searched.errors)")
+        let evaluated = try Executable.run(
+            "eval", "--run", files.file("run"), "--truth", Self.fixture("bigann.gt"), "-k", "3")
+        #expect(evaluated.lines == ["recall@3    1.0000", "queries     1"])
+        let truth = try GroundTruth.open(Self.fixture("bigann.gt"))
+        #expect(Array(truth.ids(0)) == [2, 8, 3])
+    }
+
+    @Test(
+        "Dense vectors of BigANN's script, faiss and NumPy are read, and written with the same bytes",
+        arguments: [
+            "bigann.fbin", "faiss.fvecs", "numpy-float16.npy", "numpy-float32.npy", "numpy-float64.npy",
+        ])
+    func denseVectors(_ name: String) throws {
+        let file = try VectorFile.open(Self.fixture(name))
+        var rows = file.rows()
+        var found: [[Float]] = []
+        while let row = try rows.next() { found.append(row) }
+        #expect(found == [[0, -0.125, 1.5], [2, 0.25, -3], [65504, -1, 0.5], [1, 2, 3]])
+        let encoder = try VectorFileEncoder(file.format, rowCount: 4, dimensions: 3)
+        let bytes = try found.reduce(encoder.header) { try $0 + encoder.row($1) }
+        // Ours have float32 values, whatever NumPy had.
+        guard !name.contains("float16"), !name.contains("float64") else { return }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: Self.fixture(name))) == Data(bytes))
     }
 }
