@@ -11,14 +11,11 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// What only `Fuzz/run` builds: executables that have no main but libFuzzer's, and link with its flags alone.
+/// What only `Fuzz/run` builds: an executable that has no main but libFuzzer's, and links with its flags alone.
 let fuzzers: [Target] =
     Context.environment["GRANARY_FUZZ"] == nil
     ? []
-    : ["FuzzEngine", "FuzzImport"].map {
-        .executableTarget(
-            name: $0, dependencies: ["FuzzSupport", "Granary"], path: "Fuzz/Sources/\($0)")
-    }
+    : [.executableTarget(name: "FuzzEngine", dependencies: ["FuzzSupport"], path: "Fuzz/Sources/FuzzEngine")]
 
 let package = Package(
     name: "granary",

@@ -1,7 +1,7 @@
 /// A harness by the name that `Fuzz/run` knows: a plain function over bytes, which the test suite calls for
 /// every file of the corpus and libFuzzer for those that it makes up.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case manifest, container, segment, query, dense, fields, directory, merge, operations
+    case manifest, container, segment, query, dense, fields, directory, merge, operations, `import`
 
     /// Does with some bytes whatever the target does with bytes.
     ///
@@ -19,6 +19,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .directory: try DirectoryHarness.run(&input)
         case .merge: try MergeHarness.run(&input)
         case .operations: try OperationsHarness.run(&input)
+        case .import: try ImportHarness.run(&input)
         }
     }
 }

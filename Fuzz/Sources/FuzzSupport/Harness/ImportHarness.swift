@@ -1,31 +1,27 @@
-import FuzzSupport
 import Granary
+import TestSupport
 
 /// The readers of input files. What one takes must come back the same after it is written.
 ///
 /// Input: u8 importer (its place in `Importer`, modulo their number) | u8 options (bits 0 and 1: duplicates,
 /// bit 2: decimal tokens, bit 3: a scale of 100, bit 4: write through an index and read again) | the file.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
-    var input = Input(data, size)
-    let importer = Importer.allCases[Int(input.byte()) % Importer.allCases.count]
-    let options = input.byte()
-    do throws(GranaryError) {
-        let run = try ImportRun(importer, options, input.rest())
-        try run.check()
-    } catch {
-        if error.message.isEmpty { report("an error without a message") }
+enum ImportHarness {
+    static func run(_ input: inout Input) throws {
+        let importer = Importer.allCases[input.below(Importer.allCases.count)]
+        let options = input.byte()
+        let bytes = input.rest()
+        let run = try allowing { try ImportRun(importer, options, bytes) }
+        try run?.check()
     }
-    return 0
 }
 
 /// What is read.
-enum Importer: CaseIterable {
+private enum Importer: CaseIterable {
     case lines, matrix, postings, fractions, wholeNumbers, seismic
 }
 
 /// One file read by one importer.
-struct ImportRun {
+private struct ImportRun {
     let importer: Importer
     let duplicates: SparseVector.Duplicates
     let hasDecimalTokens: Bool
@@ -46,10 +42,10 @@ struct ImportRun {
     }
 
     /// Reads the file and checks what comes of it.
-    func check() throws(GranaryError) {
-        let documents = try documents(bytes, scale)
+    func check() throws {
+        guard let documents = try allowing({ try documents(bytes, scale) }) else { return }
         for document in documents { try compareLine(document) }
-        if goesThroughIndex, documents.count <= 50 { try compareExport(documents) }
+        if goesThroughIndex, documents.count <= 50 { _ = try allowing { try compareExport(documents) } }
     }
 
     /// The documents of a file of this importer.
@@ -100,7 +96,7 @@ struct ImportRun {
     }
 }
 
-func fileSystem(_ bytes: [UInt8]) throws(GranaryError) -> MemoryFileSystem {
+private func fileSystem(_ bytes: [UInt8]) throws(GranaryError) -> MemoryFileSystem {
     let system = MemoryFileSystem()
     try system.add("./input", bytes)
     return system
@@ -108,7 +104,7 @@ func fileSystem(_ bytes: [UInt8]) throws(GranaryError) -> MemoryFileSystem {
 
 extension ImportRun {
     /// A document as a line of ours or of Anserini's, and read again, is the same.
-    private func compareLine(_ document: Document) throws(GranaryError) {
+    func compareLine(_ document: Document) throws {
         var isDecimal = hasDecimalTokens
         // Components are written in decimal.
         if case .components = document.sparse.entries { isDecimal = true }
@@ -131,14 +127,15 @@ extension ImportRun {
                     fileSystem: try fileSystem(line)
                 ).next()
             }
-        } catch { report("a written document cannot be read: \(error)") }
-        if line.contains(0x0a) { report("a document is written on two lines") }
-        if again?.id != document.id { report("an id changes when it is written and read") }
-        if again?.sparse != document.sparse { report("a vector changes when it is written and read") }
+        } catch { throw Finding("a written document cannot be read: \(error)") }
+        try Finding.unless(!line.contains(0x0a), "a document is written on two lines")
+        try Finding.unless(again?.id == document.id, "an id changes when it is written and read")
+        try Finding.unless(
+            again?.sparse == document.sparse, "a vector changes when it is written and read")
     }
 
     /// Documents in an index, exported in the layout that they came in, are the same.
-    private func compareExport(_ documents: [Document]) throws(GranaryError) {
+    func compareExport(_ documents: [Document]) throws {
         guard importer == .postings || importer == .seismic else { return }
         let ids = Set(documents.map(\.id))
         guard ids.count == documents.count else { return }
@@ -166,18 +163,18 @@ extension ImportRun {
         let again: [Document]
         do throws(GranaryError) {
             again = try self.documents(file, nil)
-        } catch { report("an export cannot be read: \(error)") }
+        } catch { throw Finding("an export cannot be read: \(error)") }
         // Rows without ids are numbered anew.
         if importer == .seismic {
             for row in expected.indices { expected[row].id = .number(UInt64(row + 1)) }
         }
-        if again != expected { report("documents change when they are exported and read") }
+        try Finding.unless(again == expected, "documents change when they are exported and read")
     }
 }
 
 extension Document {
     /// Whether all weights are those of impacts at a scale.
-    func isWhole(at scale: ImpactScale) -> Bool {
+    fileprivate func isWhole(at scale: ImpactScale) -> Bool {
         let weights: [Float]
         switch sparse.entries {
         case .components(_, let values), .tokens(_, let values): weights = values

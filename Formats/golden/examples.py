@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The worked examples of the pages: bytes of golden indexes (golden/), explained one after the other.
+"""The worked examples of the pages (the folder above): bytes of golden indexes, explained one after the other.
 
     examples.py check     compares every example with its golden index, and that the indexes have every section
     examples.py update    writes the bytes that the indexes have now, and names the lines that are others
@@ -16,9 +16,12 @@ import re
 import struct
 import sys
 
-from reader import KINDS, Container, Damaged, Manifest
+GOLDEN = os.path.dirname(os.path.abspath(__file__))
+FORMATS = os.path.dirname(GOLDEN)
+sys.path.insert(0, FORMATS)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from reader import KINDS, Container, Damaged, Manifest  # noqa: E402
+
 # Each of them specifies bytes, and has an example.
 PAGES = ["container", "manifest", "segment", "rows", "summaries", "fields", "postings", "impacts", "dead", "dense"]
 HEAD = re.compile(r"```hex (?P<index>[\w-]+) (?P<file>manifest|[a-z]+\.\d+)(?: (?P<part>[a-z ]+|\d+))?$")
@@ -26,7 +29,7 @@ LINE = re.compile(r"(?P<offset>\d+): (?P<bytes>[0-9a-f]{2}(?: [0-9a-f]{2})*)(?P<
 
 
 def directory(index):
-    return os.path.join(HERE, "golden", index)
+    return os.path.join(GOLDEN, index)
 
 
 @functools.lru_cache(maxsize=None)
@@ -74,7 +77,7 @@ class Example:
 
 
 def path_of(page):
-    return os.path.join(HERE, page + ".md")
+    return os.path.join(FORMATS, page + ".md")
 
 
 def read_examples(page):
@@ -107,7 +110,7 @@ def check_sections():
     for page in PAGES:
         with open(path_of(page), encoding="utf-8") as file:
             wanted.update(re.findall(r"^\| (\d+)(?: \+ 4 f)? \| `([\w ]+)` \|", file.read(), re.M))
-    for index in sorted(os.listdir(os.path.join(HERE, "golden"))):
+    for index in sorted(os.listdir(os.path.join(GOLDEN))):
         # One that is packed has nothing that the others lack.
         if os.path.isdir(directory(index)) and not any(n.endswith(".zst") for n in os.listdir(directory(index))):
             for files in containers(index)[1].values():
