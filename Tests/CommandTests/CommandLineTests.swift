@@ -154,7 +154,7 @@ import Testing
             ["build", "--index", "x", "--input", "a.unknown"], ["eval", "--run", "r"],
             ["eval", "--run", "r", "--qrels", "q", "--truth", "t"],
             ["eval", "--run", "r", "--qrels", "q", "-k", "0"],
-            ["export", "--index", "x", "--format", "ciff"], ["nonsense"],
+            ["export", "--index", "x", "--format", "parquet"], ["nonsense"],
             ["build", "--index", "x", "--input", "a.jsonl", "--dense", "a.bin"],
             ["build", "--index", "x", "--input", "a.jsonl", "--dense-format", "npy"],
             ["build", "--index", "x", "--input", "a.jsonl", "--dense", "a.npy", "--ignore-dense"],

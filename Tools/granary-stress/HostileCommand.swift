@@ -3,35 +3,36 @@ import Foundation
 import FuzzSupport
 import TestSupport
 
-/// Feeds hostile bytes to everything that reads bytes, in a process whose memory may be limited.
+/// Feeds hostile bytes to a target of the fuzzer, in a process whose memory may be limited.
 struct HostileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hostile",
-        abstract: "Runs the inputs of the fuzzer's corpora, and random ones.",
+        abstract: "Runs the inputs of one of the fuzzer's corpora, and random ones.",
         discussion: """
             Ends with 0 when every promise was kept, and says how much address space it took at most.
 
             EXAMPLE
-              sh -c 'ulimit -v 262144; exec granary-stress hostile --corpus Fuzz/corpus'
+              sh -c 'ulimit -v 262144; exec granary-stress hostile Fuzz/corpus/merge'
             """)
 
-    @Option(help: "The folder with a folder of inputs for each target.") var corpus: String
-    @Option(help: "Random inputs of each target.") var rounds = 20
+    @Argument(help: "The folder of inputs, named like the target.") var corpus: String
+    @Option(help: "Random inputs.") var rounds = 20
 
     func run() throws {
         var (random, count) = (TestRandom(seed: 602), 0)
-        for target in FuzzTarget.allCases {
-            let folder = "\(corpus)/\(target.rawValue)"
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() {
-                let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")))
-                do { try target.run(bytes) } catch { throw Finding("\(target)/\(name): \(error)") }
-                count += 1
-            }
-            for round in 0..<rounds {
-                let bytes = (0..<random.int(0...120)).map { _ in UInt8(random.int(0...255)) }
-                do { try target.run(bytes) } catch { throw Finding("\(target), round \(round): \(error)") }
-                count += 1
-            }
+        let folder = URL(fileURLWithPath: corpus)
+        guard let target = FuzzTarget(rawValue: folder.lastPathComponent) else {
+            throw ValidationError("expected a folder named like one of \(FuzzTarget.allCases)")
+        }
+        for name in try FileManager.default.contentsOfDirectory(atPath: corpus).sorted() {
+            let bytes = Array(try Data(contentsOf: folder.appendingPathComponent(name)))
+            do { try target.run(bytes) } catch { throw Finding("\(target)/\(name): \(error)") }
+            count += 1
+        }
+        for round in 0..<rounds {
+            let bytes = (0..<random.int(0...120)).map { _ in UInt8(random.int(0...255)) }
+            do { try target.run(bytes) } catch { throw Finding("\(target), round \(round): \(error)") }
+            count += 1
         }
         say("\(count) inputs, up to \(Self.largestMegabytes ?? 0) MiB of address space")
     }

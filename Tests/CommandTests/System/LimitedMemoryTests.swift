@@ -19,10 +19,15 @@ import Testing
     func corpora() throws {
         let corpus = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../../Fuzz/corpus").path
-        let outcome = try Self.run(
-            ["hostile", "--corpus", corpus, "--rounds", "\(Effort.rounds(10))"], name: "granary-stress")
-        #expect(outcome.code == 0, "\(outcome)")
-        #expect(outcome.output.contains("address space"))
+        let targets = try FileManager.default.contentsOfDirectory(atPath: corpus).sorted()
+        #expect(targets.count > 9)
+        for target in targets {
+            let outcome = try Self.run(
+                ["hostile", "\(corpus)/\(target)", "--rounds", "\(Effort.rounds(10))"],
+                name: "granary-stress")
+            #expect(outcome.code == 0, "\(target): \(outcome)")
+            #expect(outcome.output.contains("address space"))
+        }
     }
 
     /// Files on disk, mapped: every so many sectors of every file are lost, and every length in it is as
