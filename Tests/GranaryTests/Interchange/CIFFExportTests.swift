@@ -80,7 +80,7 @@ import Testing
         let options = CIFFExportOptions(scale: try ImpactScale(factor: 100), temporaryDirectory: ".")
         let messages = CIFFBytes.messages(try exported(snapshot, options))
         let stored = try live(snapshot)
-        let header = messages[0]
+        let header = try #require(messages.first)
         let (listCount, count) = (Int(header.number(2)), Int(header.number(3)))
         #expect(header.number(1) == 1)
         #expect(count == stored.count)
@@ -150,7 +150,7 @@ import Testing
         #expect(try documents(try exported(try TestIndex().index.snapshot())).isEmpty)
         let empty = try TestIndex([Document(id: "x", sparse: try SparseVector([:]))])
         let bytes = try exported(try empty.index.snapshot())
-        #expect(CIFFBytes.messages(bytes)[0].number(2) == 0)
+        #expect(CIFFBytes.messages(bytes).first?.number(2) == 0)
         #expect(try documents(bytes).map(\.id) == ["x"])
     }
 
