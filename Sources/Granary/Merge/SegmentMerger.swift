@@ -28,10 +28,13 @@ enum SegmentMerger {
             [UInt32](repeating: .max, count: $0.fields.isEmpty ? 0 : $0.documentCount)
         }
         var done = 0
+        var last: UInt64?
         while let (number, ordinal, sequence) = order.next() {
             if done % 1024 == 0 { try context.progress.report(.reading, UInt64(done), UInt64(total)) }
             done += 1
             let input = inputs[number]
+            if let last, last >= sequence { throw input.malformed(.insertions, at: Int(ordinal)) }
+            last = sequence
             let (components, weights) = try input.vector(ordinal)
             // The output would carry on what no key is.
             guard let key = input.keys.bytes(of: ordinal), DocumentKey(encoded: key.rawBytes) != nil else {
