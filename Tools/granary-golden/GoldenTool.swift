@@ -13,10 +13,15 @@ struct GoldenTool: ParsableCommand {
     @Flag(help: "Copy those that are there, and write the packed one as the engine takes it.")
     var unpack = false
 
-    @Argument(help: "The directory that gets a directory for each index.")
-    var directory = GoldenFiles.root
+    @Argument(help: "The directory that gets a directory for each index; not to be left out with --unpack.")
+    var into: String?
+
+    func validate() throws {
+        if unpack, into == nil { throw ValidationError("expected a directory with --unpack") }
+    }
 
     func run() throws {
+        let directory = into ?? GoldenFiles.root
         if try PosixFileSystem().status(directory) == nil {
             try PosixFileSystem().createDirectory(directory)
         }

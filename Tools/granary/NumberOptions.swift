@@ -19,7 +19,7 @@ struct NumberOptions: ParsableArguments {
 
     /// Refuses options that have no meaning for some files, and such files without them.
     func check(_ files: [String], format: InputFormat?) throws {
-        let formats = Set(files.compactMap { format ?? InputFormat(path: $0) })
+        let formats = Set(files.compactMap { format ?? InputFormat(path: DocumentSource.resolved($0)) })
         if formats.contains(.anserini), vectorWeights == nil {
             throw ValidationError("expected --vector-weights float or int with --format anserini")
         }

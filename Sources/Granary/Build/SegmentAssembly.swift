@@ -71,9 +71,9 @@ struct SegmentAssembly {
     ) throws(GranaryError) {
         var (summaryStarts, listTables): ([UInt32], [UInt32]) = ([0], [0])
         var isComplete: [Bool] = []
-        // By row: the block of its strongest component.
-        var homes = [UInt32](repeating: .max, count: rows.count)
         if let selection {
+            // By row: the block of its strongest component.
+            var homes = [UInt32](repeating: .max, count: rows.count)
             isComplete = selection.isComplete
             try summaryFile.beginSection(.summaries)
             let builder = BlockBuilder(
@@ -102,6 +102,8 @@ struct SegmentAssembly {
                 listTables.append(UInt32(summaryStarts.count - 1))
             }
             try summaryFile.endSection(elements: UInt64(summaryStarts.count - 1))
+            // Those of one block lie together.
+            rowOf = Self.order(by: homes, below: UInt32(blockSizes.count))
         } else {
             lists = [UInt32](repeating: 0, count: componentOf.count + 1)
             listTables = lists
@@ -114,8 +116,7 @@ struct SegmentAssembly {
         try summaryFile.write(.listMaxima, rows.statistics.largest.map(\.bitPattern))
         try summaryFile.write(.listFlags, isComplete.map { UInt8($0 ? 1 : 0) })
         if selection != nil { postings = UInt64(members.count) }
-        // Those of one block lie together.
-        if rowOf.isEmpty { rowOf = Self.order(by: homes, below: UInt32(blockSizes.count)) }
+        if rowOf.isEmpty { rowOf = Array(0..<UInt32(rows.count)) }
     }
 
     /// Rows by ascending number, those without one (`UInt32.max`) last, and then by insertion.

@@ -45,8 +45,8 @@ struct SegmentBuilder: ~Copyable, Sendable {
         // What becomes a segment with blocks has all its postings in memory; the others work by window.
         let listed = options.hasBlocks(documents: documentCount) ? documentCount : min(documentCount, 1 << 17)
         let postings = options.postings(documents: documentCount, entries: entries) * Double(listed)
-        // A key's hash and place, starts, order and home: about 170 bytes a document; rows about 2.6 bytes an
-        // entry while they are mapped; 18 bytes for each posting while lists are made.
+        // A key's hash and place, starts, order, strongest component: about 170 bytes a document; rows about
+        // 2.6 bytes an entry while they are mapped; 18 bytes for each posting while lists are made.
         return spill.rowCount * 170 + keys.count + Int(Double(entries) * 2.6) + Int(postings * 18)
             + table.memoryBytes + (dense?.memoryBytes ?? 0) + fields.memoryBytes
     }

@@ -107,8 +107,9 @@ struct Calibration: Sendable {
     /// The best of few documents score less, where estimates tell less: the smaller the share, the fewer
     /// misses among all documents are allowed, down to a fifth. Measured in `Tools/granary-bench/RESULTS.md`.
     func settings(forRecall recall: Double, amongShare share: Double) -> SearchSettings? {
-        guard let asked = settings(forRecall: recall), hasImpacts else { return settings(forRecall: recall) }
+        let asked = settings(forRecall: recall)
+        guard hasImpacts, asked != nil else { return asked }
         let misses = (1 - recall) * max(0.2, share.squareRoot())
-        return settings(forRecall: 1 - misses) ?? rows.last?.settings ?? asked
+        return settings(forRecall: 1 - misses) ?? rows.last?.settings
     }
 }

@@ -122,9 +122,6 @@ public struct CSRRows {
 
     private static let chunkRows = 4096
     private static let chunkEntries = 1 << 18
-    /// Far beyond what a document may have even before duplicates are settled. Bounds memory: a file with
-    /// holes costs nothing.
-    private static let largestRow = 1 << 20
 
     fileprivate init(_ file: CSRFile, _ range: Range<Int>, _ duplicates: SparseVector.Duplicates) {
         self.file = file
@@ -144,9 +141,10 @@ public struct CSRRows {
             offsets = try file.offsets(row..<min(end, row + Self.chunkRows))
         }
         let wanted = offsets[row - first]..<offsets[row - first + 1]
-        guard wanted.count <= Self.largestRow else {
+        guard wanted.count <= SparseVector.mostEntriesRead else {
             throw GranaryError(
-                .tooLarge, "expected a row of up to \(Self.largestRow) non-zeros, found \(wanted.count)",
+                .tooLarge,
+                "expected a row of up to \(SparseVector.mostEntriesRead) non-zeros, found \(wanted.count)",
                 path: file.path, line: UInt64(row) + 1)
         }
         if wanted.lowerBound < loaded.lowerBound || wanted.upperBound > loaded.upperBound { try load(wanted) }

@@ -25,8 +25,12 @@ public struct ImpactScale: Sendable, Equatable {
     /// The factor that turns the largest weight into the largest impact of some bits, 2^bits − 1: of 1
     /// without weights.
     ///
-    /// - Throws: `invalidArgument` for bits out of 1...31.
+    /// - Throws: `invalidArgument` for bits out of 1...31 and a weight that is negative or not finite.
     public init(bits: Int, largestWeight: Float) throws(GranaryError) {
+        guard largestWeight.isFinite, largestWeight >= 0 else {
+            throw GranaryError(
+                .invalidArgument, "expected a largest weight of 0 or more, found \(largestWeight)")
+        }
         let impacts = try Self.largestImpact(bits: bits)
         self.init(largestWeight > 0 ? Double(impacts) / Double(largestWeight) : 1)
     }
@@ -44,8 +48,12 @@ public struct ImpactScale: Sendable, Equatable {
     /// The impact of a weight of 0...65504: to the nearest, halves away from zero, and at least 1, so that no
     /// entry is lost.
     ///
-    /// - Throws: `unsupported` for an impact over 2^31 − 1.
+    /// - Throws: `invalidWeight` for a weight that is negative or no number, `unsupported` for an impact over
+    ///   2^31 − 1.
     public func impact(of weight: Float) throws(GranaryError) -> UInt32 {
+        guard weight >= 0 else {
+            throw GranaryError(.invalidWeight, "expected a weight of 0 or more, found \(weight)")
+        }
         let impact = (Double(weight) * factor).rounded()
         guard impact <= Double(Self.largestImpact) else {
             throw GranaryError(

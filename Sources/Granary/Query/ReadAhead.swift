@@ -4,28 +4,40 @@ import GranaryStorage
 ///
 /// Pages that are not in memory then come at once instead of one after the other, but asking takes about as
 /// long as a search of pages that are. So it is done while searches of this scratch memory read from disk,
-/// and every now and then one looks whether it does.
+/// and every now and then one looks whether it does. All segments of a search count as one: what one of them
+/// reads says that the next search may read again.
 struct ReadAhead: Sendable {
     /// Whether to ask; so it is at first.
     private(set) var isUseful = true
     private var searches = 0
     private var before = 0
     private var isWatching = false
+    private var hasRead = false
 
-    /// Searches from one look to the next while nothing is read: a look takes a call of the system.
+    /// Searches from one look to the next while nothing is read: a look takes calls of the system.
     private static let interval = 16
 
-    /// Begins a search. `blocksRead` says what this thread has had read from disk so far.
-    mutating func begin(_ blocksRead: () -> Int = { DiskReads.ofThisThread }) {
+    /// Begins a search of some segments.
+    mutating func beginSearch() {
         searches += 1
         isWatching = isUseful || searches >= Self.interval
+        hasRead = false
+    }
+
+    /// Begins what reads a segment. `blocksRead` says what this thread has had read from disk so far.
+    mutating func begin(_ blocksRead: () -> Int = { DiskReads.ofThisThread }) {
         if isWatching { before = blocksRead() }
     }
 
-    /// Ends the search, on the same thread.
+    /// Ends what `begin` began, on the same thread.
     mutating func end(_ blocksRead: () -> Int = { DiskReads.ofThisThread }) {
+        if isWatching, blocksRead() > before { hasRead = true }
+    }
+
+    /// Ends the search.
+    mutating func endSearch() {
         guard isWatching else { return }
-        isUseful = blocksRead() > before
+        isUseful = hasRead
         searches = 0
     }
 }

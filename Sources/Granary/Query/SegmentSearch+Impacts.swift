@@ -11,8 +11,6 @@ extension SegmentSearch {
         _ k: Int, _ settings: SearchSettings, _ top: inout TopK, _ scratch: inout SearchScratch,
         _ statistics: inout SearchStatistics, _ willSettle: SnapshotSearch.Candidates?
     ) throws(GranaryError) -> Bool {
-        scratch.ahead.begin()
-        defer { scratch.ahead.end() }
         let bounds = impactBounds()
         // Beyond these there is no unit of which every sum is a number of.
         guard bounds.score >= 0x1p-80, bounds.score <= 0x1p80 else {
@@ -28,6 +26,7 @@ extension SegmentSearch {
         let request = ImpactsView.Request(
             least: least, scale: scale, isWide: isWide, factor: factor, k: k,
             floor: UInt8(min(255, factor * scratch.leastEstimate * estimates)))
+        scratch.ahead.begin()
         if scratch.ahead.isUseful { askForLists() }
         guard
             let found = segment.impacts.search(
@@ -41,6 +40,7 @@ extension SegmentSearch {
         scratch.finalists.removeAll(keepingCapacity: true)
         if scratch.ahead.isUseful { askForRows(scratch.impacts.found, found.count) }
         try scoreFound(found.count, &light, &scratch)
+        scratch.ahead.end()
         statistics.rows += found.count
         tell(willSettle, light.threshold, scratch)
         if scratch.ahead.isUseful { askForFine(scratch, least: leastLight(light.threshold)) }

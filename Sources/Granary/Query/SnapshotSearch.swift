@@ -55,6 +55,8 @@ struct SnapshotSearch {
         var (top, isExhaustive) = (TopK(k), true)
         var (isExact, hasBlocks) = (query.accuracy == .exact, false)
         scratch.leastEstimate = 0
+        scratch.ahead.beginSearch()
+        defer { scratch.ahead.endSearch() }
         for number in order {
             let chosen = settings(readers[number].calibration(orOf: segments, order), number)
             if !isSearchedExactly(readers[number], number) {

@@ -183,6 +183,8 @@ extension Calibration {
         for settings in grid {
             var (found, counted) = (TopK(k + 1), SearchStatistics())
             scratch.leastEstimate = 0
+            scratch.ahead.beginSearch()
+            defer { scratch.ahead.endSearch() }
             _ = try search.search(k: k + 1, settings: settings, into: &found, &scratch, &counted)
             let scores = found.sorted.filter { $0.ordinal != sample.document }.prefix(k)
             let least = wanted.last?.score ?? 0

@@ -30,8 +30,7 @@ import Testing
         }
     }
 
-    /// Files on disk, mapped: every so many sectors of every file are lost, and every length in it is as
-    /// large as can be.
+    /// Files on disk, mapped: every so many sectors of every file are lost.
     @Test("says of damaged files what is wrong with them")
     func damagedFiles() throws {
         let index = try DamageIndex.shared.get()

@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// Without a right to write, and without leaving anything behind.
+    /// Without leaving anything behind.
     @Test(arguments: GoldenIndex.allCases) func isReadWhereItIs(_ golden: GoldenIndex) throws {
         let recipe = try golden.recipe()
         let path = GoldenFiles.directory(golden)

@@ -6,6 +6,14 @@ import Testing
 
 /// The writing of CIFF files: what is written is what the format asks for, and comes back.
 @Suite struct CIFFExportTests {
+    @Test("What is no weight has no impact", arguments: [-1, -0.001, .nan, .infinity] as [Float])
+    func scaleOfNoWeight(_ weight: Float) throws {
+        let scale = try ImpactScale(factor: 100)
+        #expect([.invalidWeight, .unsupported].contains(errorCode { _ = try scale.impact(of: weight) }))
+        let code = errorCode { _ = try ImpactScale(bits: 8, largestWeight: weight) }
+        #expect(code == .invalidArgument)
+    }
+
     /// Documents with tokens, of several segments, some replaced and some deleted.
     private func index(_ documents: Int, seed: UInt64) throws -> TestIndex {
         let collection = try Collection.random(documents: documents, components: 300, seed: seed)

@@ -52,6 +52,24 @@ import Testing
         #expect(found.map(\.sparse.weightOfToken) == [["é": 2], [:], ["é": 4, "": 1]])
     }
 
+    @Test("Lists without postings count, and stand for no term")
+    func emptyLists() throws {
+        let file = CIFFBytes(
+            [("", []), ("a", [(0, 3)]), ("b", []), ("b", []), ("c", [(1, 7)]), ("", [])], ids: ["x", "y"])
+        #expect(try documents(file.bytes).map(\.sparse.weightOfToken) == [["a": 3], ["c": 7]])
+        let decimal = CIFFReader.Options(hasDecimalTokens: true)
+        let bad = CIFFBytes([("1", [(0, 3)]), ("b", [])], ids: ["x"])
+        #expect(failure(bad.bytes, decimal)?.code == .malformedInput)
+    }
+
+    @Test("The first error is thrown by every further call")
+    func staysFailed() throws {
+        let file = CIFFBytes([("a", [(0, 3), (1, 4)]), ("a", [(0, 1)])], ids: ["x", "y"])
+        let reader = try CIFFReader(
+            "in/a.ciff", fileSystem: try TestFileSystem(files: ["a.ciff": file.bytes], in: "in"))
+        for _ in 0..<3 { #expect(errorCode { _ = try reader.next() } == .duplicateComponent) }
+    }
+
     @Test("A file may have nothing in it")
     func readsNothing() throws {
         #expect(try documents(CIFFBytes([], ids: []).bytes).isEmpty)
@@ -155,6 +173,14 @@ import Testing
         let failure = failure(file.bytes)
         #expect(failure?.code == fault.code, "\(String(describing: failure))")
         #expect(failure?.path == "in/a.ciff")
+    }
+
+    @Test("Records that repeat or descend are refused without any posting", arguments: [UInt64(0), 1])
+    func refusesUnorderedRecords(_ number: UInt64) {
+        var file = CIFFBytes([], ids: ["x", "y"])
+        file.records[0][0].value = .number(1)
+        file.records[1][0].value = .number(number)
+        #expect(failure(file.bytes)?.code == .malformedInput)
     }
 
     @Test("Every beginning of a file is refused, and so is a byte too much")

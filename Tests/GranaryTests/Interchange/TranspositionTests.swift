@@ -41,6 +41,14 @@ import Testing
         }
     }
 
+    @Test("More memory than there is may be allowed")
+    func takesNoMoreThanItNeeds() throws {
+        let entries = entries(70_000, seed: 5)
+        let found = try transposed(entries, memoryBytes: .max, TestFileSystem())
+        #expect(found.count == entries.count)
+        #expect(zip(found, found.dropFirst()).allSatisfy { $0.column <= $1.column })
+    }
+
     @Test("What fits in memory touches no disk, and a temporary file has no name")
     func hidesItsFile() throws {
         let small = TestFileSystem()

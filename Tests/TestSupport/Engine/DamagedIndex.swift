@@ -49,6 +49,10 @@ public enum DamagedIndex {
         allowing { () throws(GranaryError) in try snapshot.forEachDocument { _ in } }
         allowing { () throws(GranaryError) in try snapshot.forEachKey { _ in } }
         allowing { () throws(GranaryError) in try snapshot.exportCSR { _ in } }
+        allowing { () throws(GranaryError) in try snapshot.exportSeismic { _ in } }
+        allowing { () throws(GranaryError) in
+            try snapshot.exportCIFF(CIFFExportOptions(memoryBytes: 0)) { _ in }
+        }
         allowing { () throws(GranaryError) in _ = try snapshot.vocabulary() }
         _ = snapshot.statistics()
         _ = snapshot.documentCount

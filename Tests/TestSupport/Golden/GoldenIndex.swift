@@ -50,6 +50,6 @@ public enum GoldenIndex: String, CaseIterable, Sendable {
     }
 
     /// Whether its data files are compressed in the repository: one that cannot be small otherwise, since
-    /// each component takes some twenty bytes of directories.
+    /// each component takes some 25 bytes of directories and rows.
     public var isPacked: Bool { self == .wide }
 }

@@ -52,6 +52,8 @@ enum SegmentHarness {
         }
         _ = try allowing { try snapshot.forEachKey { _ in count += 1 } }
         _ = try allowing { try snapshot.exportCSR { count += $0.count } }
+        _ = try allowing { try snapshot.exportSeismic { count += $0.count } }
+        _ = try allowing { try snapshot.exportCIFF(CIFFExportOptions(memoryBytes: 0)) { count += $0.count } }
         _ = try allowing { try snapshot.vocabulary().count }
         _ = snapshot.statistics()
     }

@@ -146,7 +146,7 @@ private struct AnseriniObject {
                 entries.append((token, weight))
             case .int:
                 guard let value = number.integer(in: scanner.bytes) else {
-                    throw before.malformed("a whole number for \"\(token)\" (--vector-weights int)")
+                    throw before.malformed("a whole number for \"\(token)\", as weights are integers")
                 }
                 entries.append((token, Float(Double(value) / (options.scale?.factor ?? 1))))
             }

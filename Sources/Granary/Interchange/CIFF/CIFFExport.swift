@@ -137,6 +137,9 @@ private struct CIFFExport: ~Copyable {
             for (local, weight) in zip(row.components, row.weights) {
                 let impact = try scale.impact(of: weight)
                 let list = listOf[segment][Int(local)]
+                guard lists[Int(list)].count == 0 || document > lists[Int(list)].last else {
+                    throw segments[segment].malformed(.components, at: Int(local))
+                }
                 lists[Int(list)].add(document, impact)
                 try entries.append(Transposition.Entry(column: list, row: document, value: impact))
                 length += UInt64(impact)
@@ -153,12 +156,13 @@ private struct CIFFExport: ~Copyable {
             listCount: lists.count, documentCount: lengths.count,
             totalImpacts: Int64(clamping: totalImpacts), scale: scale)
         try write(header.message)
-        for list in lists { try writeList(list, write) }
+        for (number, list) in lists.enumerated() { try writeList(list, UInt32(number), write) }
+        guard try entries.next() == nil else { throw Transposition.damaged }
         try writeRecords(write)
     }
 
     private mutating func writeList(
-        _ list: List, _ write: ([UInt8]) throws(GranaryError) -> Void
+        _ list: List, _ number: UInt32, _ write: ([UInt8]) throws(GranaryError) -> Void
     ) throws(GranaryError) {
         try cancellation?.check()
         var head = ProtobufWriter()
@@ -175,11 +179,15 @@ private struct CIFFExport: ~Copyable {
         output.append(varint: length)
         try write(output.bytes + head.bytes)
         output.removeAll()
-        var last: UInt32 = 0
-        for _ in 0..<list.count {
-            guard let entry = try entries.next(), entry.row >= last else { throw Transposition.damaged }
+        var (last, bytes): (UInt32, UInt64) = (0, 0)
+        for position in 0..<list.count {
+            guard let entry = try entries.next(), entry.column == number,
+                entry.row > last || position == 0
+            else { throw Transposition.damaged }
             let gap = entry.row - last
-            output.append(counted: 4, Self.width(gap, entry.value))
+            let width = Self.width(gap, entry.value)
+            bytes += 1 + ProtobufWriter.width(width) + width
+            output.append(counted: 4, width)
             output.append(1, UInt64(gap))
             output.append(2, UInt64(entry.value))
             last = entry.row
@@ -188,6 +196,7 @@ private struct CIFFExport: ~Copyable {
                 output.removeAll()
             }
         }
+        guard bytes == list.bytes else { throw Transposition.damaged }
         try write(output.bytes)
     }
 

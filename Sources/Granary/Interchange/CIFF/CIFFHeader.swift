@@ -70,7 +70,7 @@ public struct CIFFHeader: Sendable, Equatable {
         guard let factor = Double(text), let scale = try? ImpactScale(factor: factor) else {
             throw GranaryError(
                 .malformedInput,
-                "expected a scale above 0 in the description, found \"\(text.prefix(40))\" (--scale gives one)",
+                "expected a scale above 0 in the description, found \"\(text.prefix(40))\", and none was given",
                 path: path)
         }
         return scale

@@ -59,6 +59,8 @@ public final class CIFFReader {
     /// The first entry that belongs to no document yet.
     private var pending: Transposition.Entry?
     private var lastDocument: Int32 = -1
+    /// What ended the reading: the file is then somewhere in a list or behind a record.
+    private var failure: GranaryError?
 
     /// Opens a file and reads its header.
     ///
@@ -85,8 +87,19 @@ public final class CIFFReader {
     /// - Throws: `malformedInput`, `tooLarge` and `truncated` with the byte for what is wrong with a list or
     ///   a record, among them counts that are not those of the header and records that are not in ascending
     ///   order; `invalidWeight` and `duplicateComponent` with the document, counted from 1;
-    ///   `cancelled`; errors of reading, and of writing the temporary file.
+    ///   `tooLarge` for one of over 2^20 entries; `cancelled`; errors of reading, and of writing the
+    ///   temporary file. The first error is thrown by every further call.
     public func next() throws(GranaryError) -> Document? {
+        if let failure { throw failure }
+        do throws(GranaryError) {
+            return try nextDocument()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    private func nextDocument() throws(GranaryError) -> Document? {
         if !isTransposed { try transpose() }
         guard documentsRead < header.documentCount else {
             try expectEnd()
@@ -112,16 +125,17 @@ public final class CIFFReader {
 
     /// Reads all posting lists.
     private func transpose() throws(GranaryError) {
+        var postings = 0
         for number in 0..<header.listCount {
-            if number % 64 == 0 {
-                try cancellation?.check()
-                progress?(WorkProgress(phase: .transposing, done: reader.offset, total: reader.length))
-            }
-            let term = UInt32(number)
+            if number % 64 == 0 { try report() }
+            // Lists without postings have no name: there may be one for each byte of a file with holes.
+            let (term, before) = (UInt32(names.count), postings)
             let name = try PostingList.read(&reader) { (document, impact) throws(GranaryError) in
+                if postings % 65_536 == 65_535 { try report() }
+                postings += 1
                 try entries.append(Transposition.Entry(column: document, row: term, value: impact))
             }
-            guard names.add(name) else {
+            guard names.add(name, isUsed: postings > before) else {
                 throw reader.malformed(
                     "a component from 0 to 4294967295 in decimal, found \"\(name.prefix(80))\"")
             }
@@ -131,12 +145,21 @@ public final class CIFFReader {
         isTransposed = true
     }
 
+    private func report() throws(GranaryError) {
+        try cancellation?.check()
+        progress?(WorkProgress(phase: .transposing, done: reader.offset, total: reader.length))
+    }
+
     private func vector(of record: DocumentRecord) throws(GranaryError) -> SparseVector {
         var terms: [Int] = []
         var weights: [Float] = []
         while let entry = pending, Int64(entry.column) <= Int64(record.number) {
             guard entry.column == record.number else { throw stray(entry) }
-            guard Int(entry.row) < header.listCount else { throw Transposition.damaged }
+            guard Int(entry.row) < names.count else { throw Transposition.damaged }
+            guard terms.count < SparseVector.mostEntriesRead else {
+                throw GranaryError(
+                    .tooLarge, "expected a document of up to \(SparseVector.mostEntriesRead) entries")
+            }
             terms.append(Int(entry.row))
             weights.append(scale.weight(of: entry.value))
             pending = try entries.next()
@@ -168,14 +191,17 @@ private struct TermNames {
 
     init(areDecimal: Bool) { self.areDecimal = areDecimal }
 
-    /// Adds a name; false for one that is no component and should be.
-    mutating func add(_ name: String) -> Bool {
+    /// Terms that have a name.
+    var count: Int { areDecimal ? components.count : tokens.count }
+
+    /// Adds the name of a list that has postings; false for one that is no component and should be.
+    mutating func add(_ name: String, isUsed: Bool) -> Bool {
         guard areDecimal else {
-            tokens.append(name)
+            if isUsed { tokens.append(name) }
             return true
         }
         guard let component = UInt32(name) else { return false }
-        components.append(component)
+        if isUsed { components.append(component) }
         return true
     }
 

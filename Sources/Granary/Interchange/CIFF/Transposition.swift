@@ -49,8 +49,10 @@ struct Transposition: ~Copyable {
     /// Adds an entry: rows ascend, columns come in any order.
     mutating func append(_ entry: Entry) throws(GranaryError) {
         if buffer.count == capacity { try spill() }
-        // Growing by doubling would take more than there is.
-        if buffer.count == 1 << 16 { buffer.reserveCapacity(capacity) }
+        // Doubling the last time would take more than there is, and all at once may be more than is needed.
+        if buffer.count == buffer.capacity {
+            buffer.reserveCapacity(min(capacity, max(1024, 2 * buffer.count)))
+        }
         buffer.append(entry)
     }
 

@@ -16,11 +16,9 @@ public final class SeismicFile {
     public var path: String { stream.path }
 
     private var stream: ByteStream
+    /// What ended the reading: the file is then somewhere in a vector or behind it.
+    private var failure: GranaryError?
     private let duplicates: SparseVector.Duplicates
-
-    /// Far beyond what a document may have even before duplicates are settled. Bounds memory: a file with
-    /// holes costs nothing.
-    private static let largestRow = 1 << 20
 
     /// Opens a file.
     ///
@@ -47,8 +45,9 @@ public final class SeismicFile {
     ///
     /// - Throws: `truncated` for a file that ends early, `malformedInput` for one that goes on after the last
     ///   vector, `tooLarge` for one of over 2^20 non-zeros, `invalidWeight`, `duplicateComponent`; each with
-    ///   the vector, counted from 1; errors of reading.
+    ///   the vector, counted from 1; errors of reading. The first error is thrown by every further call.
     public func next() throws(GranaryError) -> SparseVector? {
+        if let failure { throw failure }
         guard rowsRead < rowCount else {
             guard stream.remaining == 0 else {
                 throw GranaryError(
@@ -65,15 +64,17 @@ public final class SeismicFile {
         } catch {
             var placed = error
             (placed.path, placed.line) = (path, UInt64(rowsRead) + 1)
+            failure = placed
             throw placed
         }
     }
 
     private func row() throws(GranaryError) -> SparseVector {
         let count = Int(try Self.words(1, &stream)[0])
-        guard count <= Self.largestRow else {
+        guard count <= SparseVector.mostEntriesRead else {
             throw GranaryError(
-                .tooLarge, "expected a vector of up to \(Self.largestRow) non-zeros, found \(count)",
+                .tooLarge,
+                "expected a vector of up to \(SparseVector.mostEntriesRead) non-zeros, found \(count)",
                 byteOffset: stream.offset)
         }
         let components = try Self.words(count, &stream)
