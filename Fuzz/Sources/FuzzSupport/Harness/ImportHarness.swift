@@ -145,9 +145,11 @@ extension ImportRun {
             WriterOptions(threads: 1, merging: MergeOptions(isAutomatic: false), reserveBytes: 0))
         defer { writer.close() }
         // Too many components, or tokens in one document and components in another.
-        guard try allowing({ for document in documents { try writer.upsert(document) } }) != nil else {
-            return
+        let areTaken = try allowing { () throws -> Bool in
+            for document in documents { try writer.upsert(document) }
+            return true
         }
+        guard areTaken == true else { return }
         _ = try writer.commit()
         let snapshot = try index.snapshot()
         var file: [UInt8] = []
