@@ -203,7 +203,12 @@ extension Snapshot {
                     try report.report(.verifying, done, total)
                 }
             }
-            try segment.verifyContents(report)
+            let record = manifest.segments.first {
+                $0.files.first.map { manifest.files[Int($0)] } == segment.blocks.record
+            }
+            try segment.verifyContents(report, lastSequence: record?.lastSequence)
         }
+        // That segments agree on what their components are called.
+        _ = try Vocabulary(segments: segments)
     }
 }

@@ -31,6 +31,7 @@ struct RepairExamination {
         var done: UInt64 = 0
         var (kept, lost): ([Segment], [RepairPlan.LostSegment]) = ([], [])
         var reasons: [UInt64: GranaryError] = [:]
+        let vocabulary = try Vocabulary()
         for record in manifest.segments {
             do throws(GranaryError) {
                 var deletesDamage: GranaryError?
@@ -46,7 +47,8 @@ struct RepairExamination {
                         try report.report(.verifying, done, total)
                     }
                 }
-                try segment.reader.verifyContents(report)
+                try segment.reader.verifyContents(report, lastSequence: record.lastSequence)
+                try vocabulary.learn([segment.reader], contradiction: .corrupt)
                 reasons[record.ordinal] = deletesDamage
                 kept.append(segment)
             } catch {

@@ -4,8 +4,10 @@ extension SegmentReader {
     /// Checks what checksums cannot: that rows, blocks, keys and payloads say what they may say and agree
     /// with each other.
     ///
+    /// - Parameter lastSequence: what the manifest says of the document inserted last; nil for a segment that
+    ///   no manifest has.
     /// - Throws: `corrupt` naming section and element; `cancelled`. Complexity: reads the segment once.
-    func verifyContents(_ progress: BuildProgress) throws(GranaryError) {
+    func verifyContents(_ progress: BuildProgress, lastSequence: UInt64?) throws(GranaryError) {
         var insertions: [UInt64] = []
         var total: UInt64 = 0
         var payloads = PayloadCursor(payloads)
@@ -23,7 +25,8 @@ extension SegmentReader {
         }
         insertions.sort()
         let isDistinct = zip(insertions, insertions.dropFirst()).allSatisfy { $0 < $1 }
-        guard isDistinct, insertions.first ?? 0 == 0 else { throw malformed(.insertions, at: 0) }
+        let isInside = insertions.last ?? 0 <= (lastSequence ?? .max) &- firstSequence
+        guard isDistinct, isInside, insertions.first ?? 0 == 0 else { throw malformed(.insertions, at: 0) }
         guard total == facts.entries else { throw malformed(.segment, at: 0) }
         if let place = keys.firstFault() { throw malformed(.keyHashes, at: place) }
         for column in fields.columns { try column.verify() }

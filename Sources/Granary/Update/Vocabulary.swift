@@ -24,16 +24,27 @@ final class Vocabulary: Sendable {
 
         func component(of token: String) -> UInt32? { componentOf[Token(string: token)] }
 
-        /// Whether a token and a component may go together: neither goes with another one.
-        func agrees(_ component: UInt32, _ token: String) -> Bool {
-            let isSame = tokenOf[component].map { $0.utf8.elementsEqual(token.utf8) } ?? true
-            return isSame && self.component(of: token) ?? component == component
-        }
-
-        mutating func name(_ component: UInt32, _ token: String) {
+        /// Names a component; false, and nothing changes, where one of the two goes with another already.
+        mutating func name(_ component: UInt32, _ token: String) -> Bool {
+            if let known = tokenOf[component] { return known.utf8.elementsEqual(token.utf8) }
+            guard self.component(of: token) == nil else { return false }
             componentOf[Token(string: token)] = component
             tokenOf[component] = token
             next = max(next, UInt64(component) + 1)
+            return true
+        }
+
+        /// Learns the tokens of a segment.
+        ///
+        /// - Returns: the first local component whose name contradicts those known; nil when none does.
+        /// - Throws: `corrupt` for components that have no token.
+        mutating func learn(_ segment: SegmentReader) throws(GranaryError) -> UInt32? {
+            for local in 0..<segment.facts.components {
+                guard let component = segment.names.component(local), let token = segment.names.token(local)
+                else { throw segment.malformed(.tokens, at: Int(local)) }
+                if !name(component, token) { return local }
+            }
+            return nil
         }
     }
     /// Whether documents have named components; nil until the first document decides.
@@ -41,70 +52,55 @@ final class Vocabulary: Sendable {
     private let state: Mutex<State>
 
     /// - Parameter tokens: names of the components 0, 1, … for an index that has none yet.
-    /// - Throws: `invalidArgument` when the index already numbers its components or names them differently.
-    init(segments: [SegmentReader], tokens: [String]?) throws(GranaryError) {
-        var state = State()
-        var named: Bool?
-        for segment in segments where segment.facts.components > 0 {
-            named = segment.names.hasTokens
-            guard segment.names.hasTokens else { continue }
-            for local in 0..<segment.facts.components {
-                guard let component = segment.names.component(local), let token = segment.names.token(local)
-                else {
-                    throw segment.malformed(.tokens, at: Int(local))
-                }
-                state.name(component, token)
-            }
+    /// - Throws: `invalidArgument` when the index already numbers its components or names them differently;
+    ///   `corrupt` for segments that contradict each other, which no writer makes.
+    init(segments: [SegmentReader] = [], tokens: [String]? = nil) throws(GranaryError) {
+        named = Mutex(nil)
+        state = Mutex(State())
+        try learn(segments, contradiction: .corrupt)
+        guard let tokens else { return }
+        guard named.withLock({ $0 }) != false else {
+            throw GranaryError(.invalidArgument, "expected no vocabulary: this index numbers its components")
         }
-        if let tokens {
-            guard named != false else {
-                throw GranaryError(
-                    .invalidArgument, "expected no vocabulary: this index numbers its components")
-            }
-            named = true
+        named.withLock { $0 = true }
+        try state.withLock { (state) throws(GranaryError) in
             for (position, token) in tokens.enumerated() {
-                guard let component = UInt32(exactly: position), state.agrees(component, token) else {
+                guard let component = UInt32(exactly: position), state.name(component, token) else {
                     throw GranaryError(
                         .invalidArgument,
                         "expected the vocabulary of this index, found \"\(token)\" for component \(position)",
                         line: UInt64(position) + 1)
                 }
-                state.name(component, token)
             }
         }
-        self.named = Mutex(named)
-        self.state = Mutex(state)
     }
 
-    /// Learns the tokens of segments that another index has.
+    /// Learns the tokens of some segments.
     ///
-    /// - Throws: `invalidArgument` when they contradict those here, or each other; nothing is learnt then.
-    func learn(_ segments: [SegmentReader]) throws(GranaryError) {
+    /// - Parameter contradiction: what to throw when they contradict those known, or each other: of another
+    ///   index's `invalidArgument`, of the same index's `corrupt`. Nothing is learnt then.
+    func learn(
+        _ segments: [SegmentReader], contradiction: GranaryError.Code = .invalidArgument
+    ) throws(GranaryError) {
         var decided = named.withLock { $0 }
         var learnt = state.withLock { $0 }
         for segment in segments where segment.facts.components > 0 {
             let isNamed = segment.names.hasTokens
             guard decided ?? isNamed == isNamed else {
                 throw GranaryError(
-                    .invalidArgument,
+                    contradiction,
                     isNamed
                         ? "expected components without names, as here, found a vocabulary"
                         : "expected named components, as here, found numbers",
-                    path: segment.blocks.path)
+                    path: segment.blocks.path, section: SectionID.tokens.name)
             }
             decided = isNamed
-            guard isNamed else { continue }
-            for local in 0..<segment.facts.components {
-                guard let component = segment.names.component(local), let token = segment.names.token(local)
-                else { throw segment.malformed(.tokens, at: Int(local)) }
-                guard learnt.agrees(component, token) else {
-                    throw GranaryError(
-                        .invalidArgument,
-                        "expected the vocabulary of this index, found \"\(token)\" for component \(component)",
-                        path: segment.blocks.path)
-                }
-                learnt.name(component, token)
-            }
+            guard isNamed, let local = try learnt.learn(segment) else { continue }
+            let (component, token) = (segment.names.component(local), segment.names.token(local))
+            throw GranaryError(
+                contradiction,
+                "expected the vocabulary of this index, found \"\(token ?? "")\" for component "
+                    + "\(component ?? 0)", path: segment.blocks.path, section: SectionID.tokens.name)
         }
         named.withLock { $0 = decided }
         state.withLock { $0 = learnt }
@@ -150,7 +146,7 @@ final class Vocabulary: Sendable {
                         throw GranaryError(
                             .tooLarge, "expected up to 4294967296 tokens, found \"\(token)\" beyond")
                     }
-                    if known == nil { state.name(component, token) }
+                    if known == nil { _ = state.name(component, token) }
                     components.append(component)
                 }
                 return components

@@ -31,14 +31,13 @@ enum MergeHarness {
         let disk = try seed.writing(replaced)
         let before = try allowing { try content(disk) }
         let isSound = try before != nil && allowing { try snapshot(disk).verify(.full) } != nil
-        let merged: Void? = try allowing {
+        do throws(GranaryError) {
             let writer = try Index.open(at: Seed.path, fileSystem: disk).writer(
                 WriterOptions.small(exactBelow: 10).uncalibrated)
             defer { writer.close() }
             try writer.merge(to: 1)
-        }
-        guard merged != nil else {
-            return try Finding.unless(!isSound, "a sound index cannot be merged")
+        } catch {
+            return try Finding.unless(!isSound, "a sound index cannot be merged: \(error)")
         }
         let after = try snapshot(disk)
         try Finding.unless(after.statistics().segments.count <= 1, "a merge leaves several segments")
