@@ -8,10 +8,15 @@ struct PayloadReader: Sendable {
     private let positions: Section
     private let compression: PayloadCompression
     private let path: String
+    private let touch: FirstTouch?
     private static let entryBytes = 16
 
     /// Nil when no document of the segment has a payload.
-    init?(_ file: Container, documents: Int, compression: PayloadCompression) throws(GranaryError) {
+    ///
+    /// - Parameter touch: compares blocks with their checksums when they are first read; nil for none.
+    init?(
+        _ file: Container, documents: Int, compression: PayloadCompression, touch: FirstTouch? = nil
+    ) throws(GranaryError) {
         guard let blocks = file.sectionIfPresent(.payloadBlocks) else { return nil }
         guard blocks.codec == UInt16(compression.rawValue) else {
             throw GranaryError(
@@ -24,6 +29,7 @@ struct PayloadReader: Sendable {
         positions = try file.section(.payloadPositions, words: 3 * documents)
         self.compression = compression
         path = file.path
+        self.touch = touch
     }
 
     /// Where the payload of a document is; nil when it has none.
@@ -45,6 +51,7 @@ struct PayloadReader: Sendable {
                 .corrupt, "expected a block inside its section, found \(size) bytes at \(from)", path: path,
                 section: SectionID.payloadDirectory.name)
         }
+        try touch?.verify(1) { _ in from..<from + size }
         return try Compression.decompress(
             blocks.bytes.extracting(from..<from + size), compression, count: raw, path: path)
     }

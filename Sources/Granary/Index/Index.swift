@@ -11,7 +11,7 @@ public final class Index: Sendable {
     /// What is fixed for the life of the index.
     public let schema: Schema
     let fileSystem: any FileSystem
-    private let reading: DenseReading
+    let reading: Reading
     private let newest = Mutex(Newest())
 
     /// The last snapshot while somebody has it: to keep it here would keep its files on disk after they are
@@ -20,7 +20,7 @@ public final class Index: Sendable {
         weak var snapshot: Snapshot?
     }
 
-    private init(path: String, schema: Schema, fileSystem: any FileSystem, reading: DenseReading) {
+    private init(path: String, schema: Schema, fileSystem: any FileSystem, reading: Reading) {
         self.path = path
         self.schema = schema
         self.fileSystem = fileSystem
@@ -39,30 +39,33 @@ public final class Index: Sendable {
         let directory = try DirectoryWriter.create(
             fileSystem: fileSystem, path: path, schema: try SchemaCodec.encode(schema))
         directory.close()
-        return Index(path: path, schema: schema, fileSystem: fileSystem, reading: DenseReading())
+        return Index(path: path, schema: schema, fileSystem: fileSystem, reading: Reading())
     }
 
     /// Opens an index.
     ///
-    /// - Parameter reading: how dense vectors are read.
+    /// - Parameters:
+    ///   - reading: how dense vectors are read.
+    ///   - verification: what is compared with its checksums before an answer comes of it.
     /// - Throws: `notFound`, `notAnIndex`, `unsupportedVersion`, and what is wrong with the newest manifest;
     ///   `invalidArgument`.
     public static func open(
         at path: String, fileSystem: any FileSystem = PosixFileSystem(),
-        reading: DenseReading = DenseReading()
+        reading: DenseReading = DenseReading(), verification: ReadVerification = .structure
     ) throws(GranaryError) -> Index {
         try reading.validate()
         let manifest = try IndexDirectory.latestManifest(fileSystem: fileSystem, path: path)
         return Index(
             path: path, schema: try SchemaCodec.decode(manifest.schema, path: path), fileSystem: fileSystem,
-            reading: reading)
+            reading: Reading(dense: reading, verification: verification))
     }
 
     /// The newest committed generation. Segments that an earlier snapshot of this `Index` has open are
     /// shared.
     ///
     /// - Throws: `corrupt`, `truncated`, `wrongFile`, … for a damaged, missing or foreign file: structure,
-    ///   lengths and root hashes are checked, checksums of data are not (see `Snapshot.verify`).
+    ///   lengths and root hashes are checked, checksums of data as the index was opened
+    ///   (`ReadVerification`; see `Snapshot.verify` for all at once).
     public func snapshot() throws(GranaryError) -> Snapshot {
         let known = newest.withLock { $0.snapshot }
         var generation: UInt64 = 0

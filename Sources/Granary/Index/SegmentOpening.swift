@@ -4,7 +4,7 @@ extension SegmentReader {
     /// Opens a segment of a manifest.
     static func open(
         _ record: SegmentRecord, of manifest: Manifest, path: String, fileSystem: any FileSystem,
-        reading: DenseReading = DenseReading()
+        reading: Reading = Reading()
     ) throws(GranaryError) -> SegmentReader {
         func file(_ position: UInt32, _ kind: FileKind) throws(GranaryError) -> FileRecord {
             guard Int(position) < manifest.files.count, manifest.files[Int(position)].kind == kind else {
@@ -21,10 +21,11 @@ extension SegmentReader {
         for position in record.files[2...] { files.append(try file(position, .dense)) }
         var dead: Tombstones?
         if let position = record.deadFile {
+            let container = try Container.open(
+                fileSystem: fileSystem, directory: path, record: try file(position, .dead))
+            if reading.verification == .firstTouch { try container.verify() }
             dead = try Tombstones(
-                try Container.open(
-                    fileSystem: fileSystem, directory: path, record: try file(position, .dead)),
-                documents: Int(record.documents), expected: Int(record.dead))
+                container, documents: Int(record.documents), expected: Int(record.dead))
         }
         let reader = try open(
             files, dead: dead, firstSequence: record.firstSequence,
@@ -45,13 +46,14 @@ extension SegmentReader {
     ///   - shared: `.dense` files that are open already.
     static func open(
         _ files: [FileRecord], dead: Tombstones?, firstSequence: UInt64, schema: Schema, path: String,
-        fileSystem: any FileSystem, shared: [DenseFile] = [], reading: DenseReading = DenseReading()
+        fileSystem: any FileSystem, shared: [DenseFile] = [], reading: Reading = Reading()
     ) throws(GranaryError) -> SegmentReader {
         func open(_ record: FileRecord) throws(GranaryError) -> Container {
             try Container.open(fileSystem: fileSystem, directory: path, record: record)
         }
         var reader = try SegmentReader(
-            blocks: try open(files[0]), summary: try open(files[1]), dead: dead, firstSequence: firstSequence)
+            blocks: try open(files[0]), summary: try open(files[1]), dead: dead, firstSequence: firstSequence,
+            verification: reading.verification)
         guard reader.facts.weights == schema.weights else {
             throw GranaryError(
                 .corrupt,

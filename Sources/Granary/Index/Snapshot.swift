@@ -24,7 +24,7 @@ public final class Snapshot: Sendable {
 
     /// A committed generation; segments that `known` has open are shared.
     convenience init(
-        manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, reading: DenseReading,
+        manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, reading: Reading,
         known: Snapshot?
     ) throws(GranaryError) {
         var segments: [SegmentReader] = []

@@ -28,6 +28,7 @@ extension SegmentSearch {
             floor: UInt8(min(255, factor * scratch.leastEstimate * estimates)))
         scratch.ahead.begin()
         if scratch.ahead.isUseful { askForLists() }
+        try segment.checkLists(query.locals)
         guard
             let found = segment.impacts.search(
                 request, components: query.locals, weights: query.weights,
@@ -52,15 +53,17 @@ extension SegmentSearch {
     private func scoreFound(
         _ count: Int, _ light: inout LightTop, _ scratch: inout SearchScratch
     ) throws(GranaryError) {
+        let ordinals = scratch.impacts.found
+        try segment.checkRows(count) { ordinals[$0] }
         var first = 0
         while first < count {
             let some = min(Self.batch, count - first)
             let malformed = Kernels.score(
-                rows, table: scratch.table, ordinals: scratch.impacts.found, from: first, count: some,
+                rows, table: scratch.table, ordinals: ordinals, from: first, count: some,
                 into: &scratch.scores)
-            if malformed > 0 { throw segment.malformed(.rows, at: Int(scratch.impacts.found[first])) }
+            if malformed > 0 { throw segment.malformed(.rows, at: Int(ordinals[first])) }
             for position in 0..<some {
-                keep(scratch.impacts.found[first + position], scratch.scores[position], &light, &scratch)
+                keep(ordinals[first + position], scratch.scores[position], &light, &scratch)
             }
             first += some
         }

@@ -119,6 +119,7 @@ struct SegmentSearch: ~Escapable {
     /// Scores the first of the candidates by their codes.
     func scoreListed(_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) {
         let ordinals = scratch.candidates
+        try segment.checkRows(count) { ordinals[$0] }
         if Kernels.score(rows, table: scratch.table, ordinals: ordinals, count: count, into: &scratch.scores)
             > 0
         {
@@ -127,6 +128,7 @@ struct SegmentSearch: ~Escapable {
     }
 
     private func scoreRange(_ range: Range<UInt32>, _ scratch: inout SearchScratch) throws(GranaryError) {
+        try segment.checkRows(range)
         let malformed = Kernels.score(rows, table: scratch.table, range: range, into: &scratch.scores)
         if malformed > 0 { throw segment.malformed(.rows, at: Int(range.lowerBound)) }
     }
@@ -164,11 +166,12 @@ struct SegmentSearch: ~Escapable {
 
     /// Scores the first `count` of `scratch.settling` by their stored weights. The table has been filled.
     private func scoreFully(_ count: Int, _ scratch: inout SearchScratch) throws(GranaryError) {
+        let ordinals = scratch.settling
+        try segment.checkFullRows(count) { ordinals[$0] }
         let malformed = Kernels.scoreFully(
             rows, fine, steps: steps, table: scratch.table, places: scratch.places, query, resolved,
-            ordinals: scratch.settling,
-            count: count, stored: &scratch.stored, into: &scratch.settled)
-        if malformed > 0 { throw segment.malformed(.rows, at: Int(scratch.settling[0])) }
+            ordinals: ordinals, count: count, stored: &scratch.stored, into: &scratch.settled)
+        if malformed > 0 { throw segment.malformed(.rows, at: Int(ordinals[0])) }
     }
 
     /// The score of a document.

@@ -16,11 +16,13 @@ struct SegmentReader: Sendable {
     private(set) var firstSequence: UInt64
     /// The dense half; nil when no document has one.
     var dense: DenseVectors?
+    /// What is compared with its checksums when it is first read; nil when nothing is.
+    let touch: SegmentTouch?
 
     private let rowsSection: Section
-    private let rowStarts: Section
+    let rowStarts: Section
     private let fineSection: Section
-    private let fineStarts: Section
+    let fineStarts: Section
     private let stepsSection: Section
     private let insertions: Section
     private let postingsSection: Section
@@ -29,26 +31,31 @@ struct SegmentReader: Sendable {
     private let listFlags: Section
     private let blockStarts: Section
     private let summariesSection: Section
-    private let summaryStarts: Section
+    let summaryStarts: Section
     private let listTables: Section
     private let impactLists: Section
-    private let impactStarts: Section
+    let impactStarts: Section
 
-    /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for.
-    init(blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64) throws(GranaryError)
-    {
+    /// - Throws: `corrupt` when a section is missing or has not the length that the segment's facts ask for;
+    ///   `checksumMismatch` when sections are to be compared at once.
+    init(
+        blocks: Container, summary: Container, dead: Tombstones?, firstSequence: UInt64,
+        verification: ReadVerification = .structure
+    ) throws(GranaryError) {
         self.blocks = blocks
         self.summary = summary
         self.dead = dead
         self.firstSequence = firstSequence
         for file in [blocks, summary] { try file.checkCodecs() }
+        touch = verification == .firstTouch ? try SegmentTouch(blocks: blocks, summary: summary) : nil
         facts = try SegmentFacts(try blocks.section(.segment).bytes, path: blocks.path)
         let (documents, components, blockCount) = (
             Int(facts.documents), Int(facts.components), Int(facts.blocks)
         )
         names = try ComponentNames(blocks, count: components)
         keys = try KeyTable(blocks, documents: documents)
-        payloads = try PayloadReader(blocks, documents: documents, compression: facts.payloadCompression)
+        payloads = try PayloadReader(
+            blocks, documents: documents, compression: facts.payloadCompression, touch: touch?.payloadBlocks)
         fields = try FieldColumns(blocks, documents: documents)
         rowsSection = try blocks.section(.rows)
         rowStarts = try blocks.section(.rowStarts, words: documents + 1)
@@ -181,6 +188,7 @@ struct SegmentReader: Sendable {
         let starts = Kernels.words(listTables.bytes)
         let (from, to) = (Int(starts[Int(local)]), Int(starts[Int(local) + 1]))
         guard from <= to, to < summaryStarts.count / 4 else { throw malformed(.listTables, at: Int(local)) }
+        try checkSummaries(from..<to)
         return from..<to
     }
 
@@ -221,6 +229,7 @@ struct SegmentReader: Sendable {
         let starts = Kernels.words(blockStarts.bytes)
         let (from, to) = (Int(starts[Int(block)]), Int(starts[Int(block) + 1]))
         guard from <= to, to <= postingsSection.count else { throw malformed(.postings, at: from) }
+        try touch?.postings?.verify(1) { _ in from..<to }
         return from..<to
     }
 
@@ -249,6 +258,7 @@ struct SegmentReader: Sendable {
 
     /// The entries of a document's row.
     func entries(_ ordinal: UInt32) throws(GranaryError) -> RowEntries {
+        try checkFullRows(1) { _ in ordinal }
         guard let entries = RowEntries(rows, fine, steps: steps, ordinal: ordinal) else {
             throw malformed(.rows, at: Int(ordinal))
         }

@@ -60,7 +60,8 @@ extension WriterCore {
         do throws(GranaryError) {
             return try SegmentReader.open(
                 built.files, dead: nil, firstSequence: built.firstSequence, schema: schema, path: path,
-                fileSystem: fileSystem, shared: built.shared)
+                fileSystem: fileSystem, shared: built.shared,
+                reading: target == .memory ? Reading() : reading)
         } catch {
             if target == .disk { directory.discard(built.made) }
             throw error

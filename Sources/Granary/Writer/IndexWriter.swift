@@ -11,8 +11,11 @@ public final class IndexWriter: Sendable {
     let autoCommit: AutoCommitter?
     private let merges: MergeScheduler
 
-    init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
-        let core = try WriterCore(directory: directory, schema: schema, options: options)
+    init(
+        directory: DirectoryWriter, schema: Schema, reading: Reading, options: WriterOptions
+    ) throws(GranaryError) {
+        let core = try WriterCore(
+            directory: directory, schema: schema, reading: reading, options: options)
         self.core = core
         merges = MergeScheduler(options.merging, host: core, reserveBytes: options.reserveBytes)
         core.attach(merges)
@@ -224,7 +227,7 @@ extension IndexWriter {
             fileSystem: fileSystem, path: path, schema: try SchemaCodec.encode(schema),
             reserveBytes: options.reserveBytes)
         do throws(GranaryError) {
-            return try IndexWriter(directory: directory, schema: schema, options: options)
+            return try IndexWriter(directory: directory, schema: schema, reading: Reading(), options: options)
         } catch {
             directory.destroy()
             if isNew { try? fileSystem.removeDirectory(path) }
@@ -245,7 +248,7 @@ extension Index {
         do throws(GranaryError) {
             return try IndexWriter(
                 directory: directory, schema: try SchemaCodec.decode(directory.manifest.schema, path: path),
-                options: options)
+                reading: reading, options: options)
         } catch {
             directory.close()
             throw error

@@ -7,6 +7,7 @@ final class WriterCore: Sendable {
     let schema: Schema
     private let extraction: FieldExtraction
     let options: WriterOptions
+    let reading: Reading
     /// Makes dense rows; nil in an index without them.
     let denseCodec: DenseRowCodec?
     let state: Mutex<WriterState>
@@ -21,8 +22,11 @@ final class WriterCore: Sendable {
     /// Its directory in `memory`.
     static let memoryPath = "/memory"
 
-    init(directory: DirectoryWriter, schema: Schema, options: WriterOptions) throws(GranaryError) {
+    init(
+        directory: DirectoryWriter, schema: Schema, reading: Reading, options: WriterOptions
+    ) throws(GranaryError) {
         self.directory = directory
+        self.reading = reading
         self.schema = schema
         extraction = FieldExtraction(schema.fields)
         self.options = options
@@ -33,7 +37,8 @@ final class WriterCore: Sendable {
         for record in manifest.segments {
             readers.append(
                 try SegmentReader.open(
-                    record, of: manifest, path: directory.path, fileSystem: directory.fileSystem))
+                    record, of: manifest, path: directory.path, fileSystem: directory.fileSystem,
+                    reading: reading))
         }
         var first = WriterState(
             vocabulary: try Vocabulary(segments: readers, tokens: options.vocabulary),

@@ -1,5 +1,4 @@
 import GranaryStorage
-import Synchronization
 
 /// One `.dense` file. A page is compared with its checksum the first time it is read.
 final class DenseFile: Sendable {
@@ -12,14 +11,13 @@ final class DenseFile: Sendable {
     /// By ordinal of the segment whose last file this is: the place of its vector. Nil where row numbers are
     /// ordinals.
     let places: Section?
-    /// A bit for each page that has been verified.
-    private let verified: Mutex<[UInt64]>
+    private let touch: FirstTouch
 
     /// - Throws: `corrupt` when a section is missing or has not the length that the facts ask for, or when
     ///   the facts are not those of the schema.
     init(
         _ record: FileRecord, directory: String, fileSystem: any FileSystem, schema: DenseSchema,
-        reading: DenseReading
+        reading: Reading
     ) throws(GranaryError) {
         container = try Container.open(fileSystem: fileSystem, directory: directory, record: record)
         try container.checkCodecs()
@@ -40,15 +38,19 @@ final class DenseFile: Sendable {
         places =
             facts.documents > 0
             ? try container.section(.places, words: Int(facts.documents)) : nil
-        let pages = (length + DenseLayout.pageBytes - 1) / DenseLayout.pageBytes
-        verified = Mutex([UInt64](repeating: 0, count: (pages + 63) / 64))
+        touch = FirstTouch(container, vectors)
+        if reading.verification == .firstTouch {
+            for section in container.sections where section.id != .vectors {
+                try container.verify(section, 0..<section.count)
+            }
+        }
         guard container.mapping.isMapped, facts.rows > 0 else {
             reader = nil
             return
         }
         var options = ReadOptions()
-        options.method = reading.method
-        options.residentBytes = reading.residentShare.map {
+        options.method = reading.dense.method
+        options.residentBytes = reading.dense.residentShare.map {
             max(BatchReader.smallestBudget, Int($0 * Double(length)))
         }
         let file = try fileSystem.openForReading(container.path)
@@ -76,24 +78,12 @@ final class DenseFile: Sendable {
 
     /// Compares the pages of some rows with their checksums, those that have not been compared before.
     ///
-    /// - Throws: `checksumMismatch`. Complexity: a bit for each row; each page once.
-    func verify(_ rows: some Sequence<Int>) throws(GranaryError) {
-        let fresh = verified.withLock { bits in
-            var fresh: [Int] = []
-            for row in rows {
-                for page in codec.layout.pages(row) where bits[page / 64] & 1 << UInt64(page % 64) == 0 {
-                    if fresh.last != page { fresh.append(page) }
-                }
-            }
-            return fresh
-        }
-        if fresh.isEmpty { return }
-        for page in fresh {
-            let start = page * DenseLayout.pageBytes
-            try container.verify(vectors, start..<min(vectors.count, start + DenseLayout.pageBytes))
-        }
-        verified.withLock { bits in
-            for page in fresh { bits[page / 64] |= 1 << UInt64(page % 64) }
+    /// - Throws: `checksumMismatch`. Complexity: O(1) for each row; each page once.
+    func verify(_ rows: some RandomAccessCollection<Int>) throws(GranaryError) {
+        let layout = codec.layout
+        try touch.verify(rows.count) { place in
+            let start = layout.offset(rows[rows.index(rows.startIndex, offsetBy: place)])
+            return start..<start + layout.stride
         }
     }
 

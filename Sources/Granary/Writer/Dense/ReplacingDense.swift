@@ -169,7 +169,7 @@ extension WriterCore {
         do throws(GranaryError) {
             let file = try DenseFile(
                 made, directory: directory.path, fileSystem: directory.fileSystem, schema: dense,
-                reading: DenseReading())
+                reading: reading)
             return DenseRevision(
                 vectors: try DenseVectors(rows.shared + [file], documents: documents), made: made)
         } catch {
