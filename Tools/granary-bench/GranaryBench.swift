@@ -58,6 +58,9 @@ struct SearchBench: ParsableCommand {
     @Flag(help: "Prints what a query does on average, for each row, to standard error.") var counts = false
     @OptionGroup(title: "Build options") var build: BuildArguments
 
+    @Flag(help: "Compares what is read with its checksums at the first touch.")
+    var verifyReads = false
+
     func validate() throws {
         for (name, value, least) in [
             ("--docs", docs ?? 0, 0), ("--queries-max", queriesMax, 0), ("-k", k, 1),
@@ -75,7 +78,9 @@ struct SearchBench: ParsableCommand {
         var buildSeconds = 0.0
         if !FileManager.default.fileExists(atPath: directory) { buildSeconds = try buildIndex(at: directory) }
         let start = ContinuousClock.now
-        let snapshot = try Index.open(at: directory).snapshot()
+        let snapshot = try Index.open(
+            at: directory, verification: verifyReads ? .firstTouch : .structure
+        ).snapshot()
         let openMilliseconds = seconds(since: start) * 1000
         let residentAfterOpen = residentMegabytes()
         let sweep = Sweep(
