@@ -2,10 +2,11 @@ import Granary
 import TestSupport
 
 /// A sound index of which bytes of one file are replaced, and all that a reader and a writer can do with it.
-/// Damage without repaired checksums never passes a full verification.
+/// Damage without repaired checksums never passes a full verification, and changes no answer of an index that
+/// is opened to compare what it reads.
 ///
 /// Input: u8 seed | u8 file | u8 mode (bit 0: repair checksums, root hash and manifest; bit 1: write, too;
-/// bits 2 to 4: search, read documents, filter) | changes as in `Edits`. An input that does little is fast.
+/// bits 2 to 4: search, read documents, filter; bit 5: compare at the first touch) | changes as in `Edits`. An input that does little is fast.
 enum SegmentHarness {
     static func run(_ input: inout Input) throws {
         let seed = input.one(of: try Seed.all())
@@ -23,18 +24,43 @@ enum SegmentHarness {
         }
         try Finding.unless(
             !(isDamaged && isSound == true), "a full verification passes over damage of \(name)")
+        if isDamaged, mode & 32 != 0 { try expectNoOtherAnswer(seed, replaced, mode) }
         guard mode & 2 != 0 else { return }
         let disk = try seed.writing(replaced)
         _ = try allowing { try write(try Index.open(at: Seed.path, fileSystem: disk), seed, mode) }
     }
 
+    /// Searches and reads a damaged index that compares what it reads with its checksums.
+    private static func expectNoOtherAnswer(
+        _ seed: Seed, _ replaced: [String: [UInt8]], _ mode: UInt8
+    ) throws {
+        let sound = try Index.open(at: Seed.path, fileSystem: seed.reading()).snapshot()
+        let damaged = try allowing {
+            try Index.open(at: Seed.path, fileSystem: seed.reading(replaced), verification: .firstTouch)
+                .snapshot()
+        }
+        guard let damaged else { return }
+        for query in queries(sound, try vector(seed), seed, mode) {
+            let (hits, wanted) = (try allowing { try damaged.search(query) }, try sound.search(query))
+            try Finding.unless(hits ?? wanted == wanted, "damage changes an answer at the first touch")
+        }
+        for key in seed.keys.suffix(8) {
+            let found = try allowing { try damaged.document(id: key) }
+            let wanted = try sound.document(id: key)
+            try Finding.unless(found ?? wanted == wanted, "damage changes a document at the first touch")
+        }
+    }
+
+    private static func vector(_ seed: Seed) throws -> SparseVector {
+        seed.hasTokens
+            ? try SparseVector(["t1": 1, "t7": 0.5, "t20": 2, "t33": 1, "unknown": 1])
+            : try SparseVector(components: [1, 7, 20, 33, 59, 4_000_000_000], weights: [1, 0.5, 2, 1, 1, 1])
+    }
+
     /// Searches and reads; whether a full verification finds nothing.
     private static func read(_ index: Index, _ seed: Seed, _ mode: UInt8) throws -> Bool {
         let snapshot = try index.snapshot()
-        let vector =
-            seed.hasTokens
-            ? try SparseVector(["t1": 1, "t7": 0.5, "t20": 2, "t33": 1, "unknown": 1])
-            : try SparseVector(components: [1, 7, 20, 33, 59, 4_000_000_000], weights: [1, 0.5, 2, 1, 1, 1])
+        let vector = try vector(seed)
         for query in queries(snapshot, vector, seed, mode) { _ = try allowing { try snapshot.search(query) } }
         if mode & 8 != 0 { try readDocuments(snapshot, vector, seed) }
         return try allowing { try snapshot.verify(.full) } != nil
