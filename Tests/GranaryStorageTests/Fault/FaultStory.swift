@@ -1,4 +1,3 @@
-import Foundation
 import GranaryStorage
 import TestSupport
 import Testing
@@ -85,27 +84,4 @@ struct FaultStory: Sendable, CustomTestStringConvertible {
         },
         FaultStory("a removal") { try $0.destroy() },
     ]
-}
-
-/// What a test does to a call.
-struct CallFault: Sendable, CustomTestStringConvertible {
-    let effect: FaultyFileSystem.Effect
-    /// Which calls it is for.
-    let kinds: Set<FaultyFileSystem.Kind>
-
-    var testDescription: String { "\(effect)" }
-
-    /// Errors that any call may give, a write that ends halfway, a read that ends early, a sync whose data is
-    /// there though it says otherwise, names that are taken.
-    static let all: [CallFault] =
-        [EIO, ENOSPC, EDQUOT, EMFILE, EACCES].map {
-            CallFault(effect: .fail($0), kinds: Set(FaultyFileSystem.Kind.allCases))
-        } + [
-            CallFault(effect: .failHalfway(EIO), kinds: [.write]),
-            CallFault(effect: .failHalfway(ENOSPC), kinds: [.write]),
-            CallFault(effect: .cut, kinds: [.read, .map]),
-            CallFault(effect: .failAfterwards(EIO), kinds: [.sync, .syncDirectory, .rename, .link, .unlink]),
-            CallFault(effect: .fail(EEXIST), kinds: [.rename, .link, .create]),
-            CallFault(effect: .failAfterwards(EEXIST), kinds: [.rename, .link]),
-        ]
 }

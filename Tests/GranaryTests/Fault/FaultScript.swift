@@ -1,4 +1,3 @@
-import Foundation
 import Granary
 import GranaryStorage
 import TestSupport
@@ -81,25 +80,4 @@ struct FaultScript: Sendable, CustomTestStringConvertible {
 
     static let all =
         CrashScript.all.filter { alsoCrashed.contains($0.name) }.map { FaultScript($0) } + others
-}
-
-/// What becomes of a call.
-struct CallFault: Sendable {
-    let effect: FaultyFileSystem.Effect
-    /// Which calls it is for.
-    let kinds: Set<FaultyFileSystem.Kind>
-
-    /// Errors that any call may give, a write that ends halfway, a read that ends early, a change that is
-    /// made though its answer says otherwise, names that are taken.
-    static let all: [CallFault] =
-        [EIO, ENOSPC, EDQUOT, EMFILE, EACCES].map {
-            CallFault(effect: .fail($0), kinds: Set(FaultyFileSystem.Kind.allCases))
-        } + [
-            CallFault(effect: .failHalfway(EIO), kinds: [.write]),
-            CallFault(effect: .failHalfway(ENOSPC), kinds: [.write]),
-            CallFault(effect: .cut, kinds: [.read, .map]),
-            CallFault(effect: .failAfterwards(EIO), kinds: [.sync, .syncDirectory, .rename, .link, .unlink]),
-            CallFault(effect: .fail(EEXIST), kinds: [.rename, .link, .create]),
-            CallFault(effect: .failAfterwards(EEXIST), kinds: [.rename, .link]),
-        ]
 }
