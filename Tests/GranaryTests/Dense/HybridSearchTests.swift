@@ -31,19 +31,6 @@ import Testing
         return (test, collection.queries.map { ($0, vector()) })
     }
 
-    /// The dense score by its definition, in float64.
-    private static func score(_ stored: [Float], _ query: [Float], _ metric: DenseMetric) -> Double {
-        let dot = zip(stored, query).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-        switch metric {
-        case .innerProduct: return dot
-        case .cosine: return dot / query.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-        case .euclidean:
-            return -zip(stored, query).reduce(0.0) {
-                $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1))
-            }.squareRoot()
-        }
-    }
-
     static let cases = DenseElement.allCases.flatMap { element in DenseMetric.allCases.map { (element, $0) } }
 
     @Test(arguments: cases) func fuseAsTheDefinitionSays(_ element: DenseElement, _ metric: DenseMetric)
@@ -67,7 +54,7 @@ import Testing
         for (sparse, dense) in queries {
             let candidates = try snapshot.search(Query(sparse: sparse, k: 80, exact: true))
             let scores = candidates.map { hit in
-                stored[hit.id]?.dense.map { Self.score($0, dense, metric) }
+                stored[hit.id]?.dense.map { metric.definition(of: $0, for: dense) }
             }
             for fusion in fusions {
                 var query = Query(sparse: sparse, k: 10, exact: true)
@@ -192,7 +179,8 @@ import Testing
                 let worst = Double(hits.last?.score ?? 0)
                 guard sparse.count == 0 else { continue }
                 for document in expected where found[document.id] == nil {
-                    let score = try #require(document.dense.map { Self.score($0, dense, .innerProduct) })
+                    let score = try #require(
+                        document.dense.map { DenseMetric.innerProduct.definition(of: $0, for: dense) })
                     #expect(score <= worst + 1e-4)
                 }
             }
@@ -211,8 +199,9 @@ import Testing
             var query = Query(sparse: try SparseVector(components: [], weights: []), k: 10, exact: true)
             query.dense = dense
             let hits = try snapshot.search(query)
-            let expected = documents.compactMap { $0.dense.map { Self.score($0, dense, metric) } }.sorted(
-                by: >)
+            let expected = documents.compactMap { $0.dense.map { metric.definition(of: $0, for: dense) } }
+                .sorted(
+                    by: >)
             #expect(hits.count == 10)
             for (hit, wanted) in zip(hits, expected) {
                 #expect(abs(Double(hit.score) - wanted) <= 1e-4 * max(1, abs(wanted)))

@@ -105,26 +105,13 @@ struct GoldenComparison {
         let stored = documents.compactMap(\.dense)
         #expect(!stored.isEmpty)
         for query in stored.prefix(6) {
-            let scores = stored.map { Self.score($0, query, schema.metric) }.sorted(by: >)
+            let scores = stored.map { schema.metric.definition(of: $0, for: query) }.sorted(by: >)
             let hits = try snapshot.search(
                 Query(sparse: try SparseVector(components: [], weights: []), dense: query, k: 7))
             #expect(hits.count == min(7, stored.count))
             for (hit, score) in zip(hits, scores) {
                 #expect(abs(Double(hit.score) - score) <= 1e-5 * max(1, abs(score)))
             }
-        }
-    }
-
-    /// The score of a stored vector by its definition.
-    private static func score(_ stored: [Float], _ query: [Float], _ metric: DenseMetric) -> Double {
-        let dot = zip(stored, query).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-        switch metric {
-        case .innerProduct: return dot
-        case .cosine: return dot / query.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-        case .euclidean:
-            return -zip(stored, query).reduce(0.0) {
-                $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1))
-            }.squareRoot()
         }
     }
 
