@@ -23,11 +23,7 @@ struct DocumentLine {
     }
 
     private mutating func readMember(_ scanner: inout JSONScanner) throws(GranaryError) {
-        _ = scanner.peek()
-        let start = scanner.position
-        let name = try scanner.string("a name in quotes")
-        let nameRange = start..<scanner.position
-        try scanner.expect(UInt8(ascii: ":"), "a colon after \"\(name)\"")
+        let (name, place) = try scanner.memberHead()
         switch name {
         case "id":
             try once(id == nil, name, scanner)
@@ -49,7 +45,7 @@ struct DocumentLine {
             hasDense = true
             if try !scanner.takeNull() { dense = try Self.dense(&scanner) }
         default:
-            others.append((nameRange, try scanner.skipValue()))
+            others.append((place, try scanner.skipValue()))
         }
     }
 

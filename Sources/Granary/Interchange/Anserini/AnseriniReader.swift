@@ -108,11 +108,7 @@ private struct AnseriniObject {
     private mutating func readMember(
         _ scanner: inout JSONScanner, _ options: AnseriniReader.Options
     ) throws(GranaryError) {
-        _ = scanner.peek()
-        let start = scanner.position
-        let name = try scanner.string("a name in quotes")
-        let nameRange = start..<scanner.position
-        try scanner.expect(UInt8(ascii: ":"), "a colon after \"\(name)\"")
+        let (name, place) = try scanner.memberHead()
         switch name {
         case "id":
             guard id == nil else { throw scanner.malformed("\"id\" once in an object") }
@@ -123,7 +119,7 @@ private struct AnseriniObject {
         default:
             let value = try scanner.skipValue()
             let isEmpty = scanner.bytes[value].elementsEqual([UInt8(ascii: "\""), UInt8(ascii: "\"")])
-            if name != "contents" || !isEmpty { others.append((nameRange, value)) }
+            if name != "contents" || !isEmpty { others.append((place, value)) }
         }
     }
 
