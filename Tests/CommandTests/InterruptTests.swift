@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Ctrl-C during a build.
+/// Ctrl-C during a build and a search.
 @Suite struct InterruptTests {
     @Test("An interrupted build leaves nothing behind", arguments: [SIGINT, SIGTERM, SIGHUP])
     func leavesNothing(_ signal: Int32) throws {
@@ -24,6 +24,39 @@ import Testing
         let outcome = running.wait()
         #expect(outcome.code == 0, "\(outcome)")
         #expect(outcome.output.contains("4000 documents"))
+    }
+
+    @Test(
+        "A search stops while its queries are transposed, and leaves nothing behind",
+        .enabled(if: FileManager.default.isReadableFile(atPath: "/proc/self/io")))
+    func search() throws {
+        let files = try Workspace()
+        let input = try files.write("in.jsonl", #"{"vector": {"x": 1}}"# + "\n")
+        let built = try Executable.run("build", "--index", files.file("index"), "--input", input)
+        try #require(built.code == 0, "\(built)")
+        // Version 1, and the number of lists. Each byte of the hole behind is a list without postings.
+        let lists: UInt64 = 1 << 28
+        let header: [UInt8] = [8, 1, 16, 0x80, 0x80, 0x80, 0x80, 1]
+        let queries = try files.write("q.ciff", [UInt8(header.count)] + header)
+        try files.extend("q.ciff", to: UInt64(1 + header.count) + lists)
+        let running = try Executable.start(
+            ["search", "--index", files.file("index"), "--queries", queries, "--run", files.file("run")])
+        // Nothing else of what it reads is as long.
+        while running.process.isRunning, try Self.bytesRead(running.process) < 8 << 20 { usleep(2000) }
+        #expect(running.process.isRunning)
+        kill(running.process.processIdentifier, SIGINT)
+        let outcome = running.wait()
+        #expect(outcome.code == 1, "\(outcome)")
+        #expect(outcome.errors.contains("cancelled"), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+        #expect(try files.names() == ["in.jsonl", "index", "q.ciff"])
+    }
+
+    /// Bytes that a process has read by calls of the system; none when it has ended.
+    private static func bytesRead(_ process: Process) throws -> Int {
+        let counts = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/io", encoding: .utf8)
+        let line = counts?.split(separator: "\n").first { $0.hasPrefix("rchar: ") }
+        return line.flatMap { Int($0.dropFirst(7)) } ?? 0
     }
 
     /// Starts a build that reads for seconds, by an executable that is not optimised or by one that is, and

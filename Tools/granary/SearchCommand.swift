@@ -79,45 +79,54 @@ struct SearchCommand: ParsableCommand {
     func run() throws {
         var inputs =
             ([ids, dense.file].compactMap { $0 } + [queries]).map(DocumentSource.resolved) + filters.inputs
-        do {
+        do throws(GranaryError) {
             let source = try DocumentSource(
                 [queries], format: format, ids: ids, vectors: try dense.open(), ignoresDense: dense.isIgnored,
                 settings: InputSettings(
                     vectorWeights: numbers.vectorWeights, scale: try numbers.impactScale()))
             inputs += source.inputs
-            let cancellation = Cancellation()
-            let interrupts = Interrupts(cancellation)
-            let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
-            let snapshot = try Index.open(at: index.path, reading: reading.reading).snapshot()
-            try source.vectors?.check(for: snapshot.schema, option: "--dense-queries")
-            let filter = try filters.resolved(snapshot.schema)
-            let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
-            let run = try runFile.map { try OutputFile($0) }
-            let printer = HitPrinter(snapshot: snapshot, isJSON: json.isOn, explains: explain)
-            var left = queriesMax ?? .max
-            while left > 0 {
-                try cancellation.check()
-                // Enough at once to keep all cores busy, and no more: memory stays small, Ctrl-C is heard.
-                let batch = try take(min(left, 64), from: source)
-                if batch.isEmpty { break }
-                left -= batch.count
-                let answers = try snapshot.search(
-                    batch: batch.map { document in
-                        var query = dense.query(document, k: k, accuracy: accuracy)
-                        query.filter = filter
-                        return query
-                    }, threads: threads)
-                for (query, hits) in zip(batch, answers) {
-                    try run?.write(try RunFile.lines(query: query.id, hits: hits))
-                    if let printed { try printer.write(query, hits, to: printed) }
-                }
+            try Interrupts.during { (cancellation, bar) throws(GranaryError) in
+                source.report(to: InputWatch(cancellation: cancellation) { bar.report($0) })
+                try answer(source, cancellation, bar)
             }
-            try run?.finish()
-            try printed?.finish()
-            withExtendedLifetime(interrupts) {}
-        } catch let error as GranaryError {
+        } catch {
             Failure.exit(error, inputs: inputs)
         }
+    }
+
+    /// Answers the queries of a source, some at a time.
+    private func answer(
+        _ source: DocumentSource, _ cancellation: Cancellation, _ bar: ProgressBar
+    ) throws(GranaryError) {
+        let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
+        let snapshot = try Index.open(at: index.path, reading: reading.reading).snapshot()
+        try source.vectors?.check(for: snapshot.schema, option: "--dense-queries")
+        let filter = try filters.resolved(snapshot.schema)
+        let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil
+        let run = try runFile.map { (path) throws(GranaryError) in try OutputFile(path) }
+        let printer = HitPrinter(snapshot: snapshot, isJSON: json.isOn, explains: explain)
+        var left = queriesMax ?? .max
+        while left > 0 {
+            try cancellation.check()
+            // Enough at once to keep all cores busy, and no more: memory stays small, Ctrl-C is heard.
+            let batch = try take(min(left, 64), from: source)
+            // What took long was the way to the first query; hits may go to the same terminal.
+            bar.finish()
+            if batch.isEmpty { break }
+            left -= batch.count
+            let answers = try snapshot.search(
+                batch: batch.map { document in
+                    var query = dense.query(document, k: k, accuracy: accuracy)
+                    query.filter = filter
+                    return query
+                }, threads: threads)
+            for (query, hits) in zip(batch, answers) {
+                try run?.write(try RunFile.lines(query: query.id, hits: hits))
+                if let printed { try printer.write(query, hits, to: printed) }
+            }
+        }
+        try run?.finish()
+        try printed?.finish()
     }
 
     private func take(_ count: Int, from source: DocumentSource) throws(GranaryError) -> [Document] {
