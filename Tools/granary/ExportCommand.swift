@@ -33,14 +33,13 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var index: IndexOption
     @Option(help: "The layout of the output.")
     var format: InputFormat = .jsonl
-    @Option(help: "How numbers of --format anserini are written: float or int. Not to be left out there.")
-    var vectorWeights: VectorWeights?
-    @Option(help: "What a weight of 1 is as a number of --format ciff and anserini.")
-    var scale: Double?
+    @OptionGroup var numbers: NumberOptions
     @Option(help: "The most bits of an impact of --format ciff, 1 to 31. (default: 8; with --scale 31)")
     var bits: Int?
-    @Option(help: ArgumentHelp("Memory for --format ciff: 512MiB, 2G, …", valueName: "size"))
-    var memory = ByteSize(bytes: 256 << 20)
+    @Option(
+        help: ArgumentHelp(
+            "Memory for --format ciff: 512MiB, 2G, … (default: 256MiB)", valueName: "size"))
+    var memory: ByteSize?
     @Option(
         help: ArgumentHelp("The file to write or replace; standard output by default.", valueName: "file"))
     var output: String?
@@ -66,18 +65,9 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func validateNumbers() throws {
-        if (format == .anserini) != (vectorWeights != nil) {
-            throw ValidationError(
-                format == .anserini
-                    ? "expected --vector-weights float or int with --format anserini"
-                    : "--vector-weights goes with --format anserini")
-        }
-        if vectorWeights == .int, scale == nil {
+        try numbers.check([format])
+        if numbers.vectorWeights == .int, numbers.scale == nil {
             throw ValidationError("expected --scale with --vector-weights int: 100, for example")
-        }
-        try NumberOptions.check(scale)
-        if scale != nil, !format.hasScale {
-            throw ValidationError("--scale goes with --format ciff and --format anserini")
         }
         if let bits {
             if format != .ciff { throw ValidationError("--bits goes with --format ciff") }
@@ -85,8 +75,11 @@ struct ExportCommand: ParsableCommand {
                 throw ValidationError("expected --bits from 1 to 31, found \(bits)")
             }
         }
-        if memory.bytes < 1 << 20 {
-            throw ValidationError("expected --memory of at least 1MiB, found \(memory)")
+        if let memory {
+            if format != .ciff { throw ValidationError("--memory goes with --format ciff") }
+            if memory.bytes < 1 << 20 {
+                throw ValidationError("expected --memory of at least 1MiB, found \(memory)")
+            }
         }
     }
 
@@ -107,7 +100,7 @@ struct ExportCommand: ParsableCommand {
     private func write(
         _ snapshot: Snapshot, to file: OutputFile, _ cancellation: Cancellation
     ) throws(GranaryError) {
-        let scale = try self.scale.map { (scale) throws(GranaryError) in try ImpactScale(factor: scale) }
+        let scale = try numbers.impactScale()
         let bytes = { (bytes: [UInt8]) throws(GranaryError) in
             try cancellation.check()
             try file.write(bytes)
@@ -120,17 +113,18 @@ struct ExportCommand: ParsableCommand {
                 try bytes(document.jsonLine() + [UInt8(ascii: "\n")])
             }
         case .anserini:
-            let encoder = try AnseriniEncoder(weights: vectorWeights ?? .float, scale: scale)
+            let encoder = try AnseriniEncoder(weights: numbers.vectorWeights ?? .float, scale: scale)
             try snapshot.forEachDocument { (document) throws(GranaryError) in
                 try bytes(try encoder.line(document) + [UInt8(ascii: "\n")])
             }
         case .csr: try snapshot.exportCSR(bytes)
         case .seismic: try snapshot.exportSeismic(bytes)
         case .ciff:
-            let options = CIFFExportOptions(
-                scale: scale, bits: bits, memoryBytes: memory.bytes,
+            var options = CIFFExportOptions(
+                scale: scale, bits: bits,
                 temporaryDirectory: output.map(InputSettings.temporaryDirectory) ?? NSTemporaryDirectory(),
                 cancellation: cancellation)
+            if let memory { options.memoryBytes = memory.bytes }
             try snapshot.exportCIFF(options, bytes)
         }
     }

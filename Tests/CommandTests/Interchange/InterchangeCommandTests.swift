@@ -107,12 +107,32 @@ import Testing
             ["export", "--vector-weights", "float"], ["export", "--scale", "2"],
             ["export", "--format", "ciff", "--scale", "-1"], ["export", "--format", "csr", "--bits", "8"],
             ["export", "--format", "ciff", "--bits", "0"], ["export", "--format", "ciff", "--bits", "32"],
+            ["export", "--format", "ciff", "--memory", "1000"],
+            ["export", "--format", "ciff", "--scale", "inf"],
+            ["search", "--queries", "x.ciff", "--vector-weights", "int"],
         ])
     func refusesOptions(_ arguments: [String]) throws {
         let files = try Workspace()
         let outcome = try Executable.run(arguments + ["--index", files.file("index")])
         #expect(outcome.code == 64, "\(outcome.errors)")
         #expect(outcome.output.isEmpty)
+    }
+
+    @Test(
+        "Memory is asked for by CIFF alone, and whoever gives it to another layout learns that",
+        arguments: ["jsonl", "csr", "seismic", "anserini"])
+    func refusesMemory(_ format: String) throws {
+        let files = try Workspace()
+        let index = try index(files)
+        let numbers = format == "anserini" ? ["--vector-weights", "float"] : []
+        let outcome = try Executable.run(
+            ["export", "--index", index, "--format", format, "--memory", "64MiB"] + numbers)
+        #expect(outcome.code == 64)
+        #expect(outcome.errors.contains("--memory goes with --format ciff"), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+        let file = files.file("out.ciff")
+        _ = try run("export", "--index", index, "--format", "ciff", "--memory", "64MiB", "--output", file)
+        #expect(files.exists("out.ciff"))
     }
 
     @Test("What is wrong in a file ends a build with 65, names the file, and leaves nothing")
