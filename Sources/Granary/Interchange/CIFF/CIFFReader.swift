@@ -158,7 +158,9 @@ public final class CIFFReader {
             guard Int(entry.row) < names.count else { throw Transposition.damaged }
             guard terms.count < SparseVector.mostEntriesRead else {
                 throw GranaryError(
-                    .tooLarge, "expected a document of up to \(SparseVector.mostEntriesRead) entries")
+                    .tooLarge,
+                    "expected up to \(SparseVector.mostEntriesRead) entries of document \"\(record.id)\", "
+                        + "found more")
             }
             terms.append(Int(entry.row))
             weights.append(scale.weight(of: entry.value))

@@ -1,0 +1,70 @@
+import TestSupport
+import Testing
+
+@testable import Granary
+
+/// CIFF files at the limits of what is read.
+@Suite struct CIFFLimitTests {
+    private func reader(_ bytes: [UInt8], _ options: CIFFReader.Options = .init()) throws -> CIFFReader {
+        try CIFFReader(
+            "in/a.ciff", options: options, fileSystem: try TestFileSystem(files: ["a.ciff": bytes], in: "in"))
+    }
+
+    /// A file in which the second of three documents has an entry in each list, all of one term.
+    private static func broad(_ entries: Int) -> [UInt8] {
+        var file = CIFFBytes([], ids: ["first", "broad", "last"])
+        file.header[1].value = .number(UInt64(entries))
+        let list = CIFFBytes.message(CIFFBytes.list("7", [(1, 1)]))
+        let (bytes, counted) = (file.bytes, CIFFBytes.varint(UInt64(list.count)) + list)
+        let header = 1 + Int(bytes[0])
+        return bytes[..<header] + Array(repeatElement(counted, count: entries).joined()) + bytes[header...]
+    }
+
+    @Test("A document has up to 2^20 entries; one with more is named")
+    func entriesOfADocument() throws {
+        let options = CIFFReader.Options(
+            scale: try ImpactScale(factor: 1_048_576), duplicates: .sum, hasDecimalTokens: true)
+        let taken = try reader(Self.broad(1 << 20), options)
+        #expect(try taken.next()?.id == "first")
+        let broad = try taken.next()
+        #expect(broad?.id == "broad")
+        #expect(broad?.sparse.weightOfComponent == [7: 1])
+        #expect(try taken.next()?.id == "last")
+        #expect(try taken.next() == nil)
+        let refused = try reader(Self.broad(1 << 20 + 1), options)
+        #expect(try refused.next()?.id == "first")
+        let error = #expect(throws: GranaryError.self) { _ = try refused.next() }
+        #expect(error?.code == .tooLarge)
+        #expect(error?.path == "in/a.ciff")
+        #expect(error?.line == 2)
+        #expect(error?.message.contains("\"broad\"") == true)
+    }
+
+    /// Lengths of which the file has nothing, beyond 31 bits, 32, 63 and 64.
+    static let lengths: [UInt64] = [1 << 31 - 1, 1 << 31, 1 << 32, 1 << 63 - 1, 1 << 63, .max]
+
+    @Test("What is said to be longer than the file is truncated, whatever it is", arguments: lengths)
+    func missingBytes(_ length: UInt64) throws {
+        let sample = CIFFBytes([("a", [(0, 3)])], ids: ["x"])
+        let counted = CIFFBytes.varint(length)
+        let header = 1 + Int(sample.bytes[0])
+        let list = CIFFBytes.message(sample.lists[0])
+        let records = header + 1 + list.count
+        // A term, and a posting, is in a list whose own length is right.
+        let inside = [1, 4].map { [UInt8($0 << 3 | 2)] + counted }
+        let files = [
+            counted, Array(sample.bytes[..<header]) + counted, Array(sample.bytes[..<records]) + counted,
+        ]
+        for bytes in files + inside.map({ sample.bytes[..<header] + [UInt8($0.count)] + $0 }) {
+            // So that the counts of the header have room.
+            for bytes in [bytes, bytes + [0, 0]] {
+                let error = #expect(throws: GranaryError.self, "\(bytes)") {
+                    let reader = try reader(bytes)
+                    while try reader.next() != nil {}
+                }
+                #expect(error?.code == .truncated, "\(bytes): \(String(describing: error))")
+                #expect(error?.path == "in/a.ciff")
+            }
+        }
+    }
+}
