@@ -40,6 +40,28 @@ import Testing
         #expect(error?.message.contains("\"broad\"") == true)
     }
 
+    @Test("A list of any length says how far it is, and stops when that is asked for")
+    func progressInsideAList() throws {
+        let postings = (0..<200_000).map { ($0, 1) }
+        let file = CIFFBytes([("a", postings)], ids: ["x"]).bytes
+        for most in [Int.max, 3] {
+            let reader = try reader(file)
+            let cancellation = Cancellation()
+            reader.cancellation = cancellation
+            var seen: [UInt64] = []
+            reader.progress = { [weak reader] progress in
+                seen.append(progress.done)
+                #expect(progress.done == reader?.bytesRead)
+                if seen.count == most { cancellation.cancel() }
+            }
+            // There is a record of the first document alone.
+            let code = errorCode { while try reader.next() != nil {} }
+            #expect(code == (most == 3 ? .cancelled : .malformedInput))
+            #expect(seen.count == min(most, 4))
+            #expect(zip(seen, seen.dropFirst()).allSatisfy { $0 < $1 })
+        }
+    }
+
     /// Lengths of which the file has nothing, beyond 31 bits, 32, 63 and 64.
     static let lengths: [UInt64] = [1 << 31 - 1, 1 << 31, 1 << 32, 1 << 63 - 1, 1 << 63, .max]
 

@@ -1,29 +1,34 @@
 import GranaryStorage
 
 /// A posting list of a CIFF file, which is read as it stands: a list may be larger than memory.
-enum PostingList {
+struct PostingList {
     /// The longest term that is read: that of Lucene, in bytes.
     static let longestTerm = 32_766
 
-    /// Reads a list and gives its term.
+    /// Its term, once `next` has given nil: it may stand behind the postings.
+    private(set) var term = ""
+    private let end: UInt64
+    private var (frequency, count): (Int64, Int64) = (0, 0)
+    private var document: Int64 = 0
+
+    /// Enters the list that comes next.
+    init(_ reader: inout ProtobufReader) throws(GranaryError) {
+        end = try reader.message(before: reader.length)
+    }
+
+    /// The document and the impact of the next posting, documents ascending; nil after the last.
     ///
-    /// - Parameter body: called with the document and the impact of each posting, documents ascending.
     /// - Throws: `malformedInput` for documents that do not ascend or are negative, negative impacts, and a
-    ///   document frequency that is not the number of postings; `truncated`, `tooLarge`; what `body` throws.
-    static func read(
-        _ reader: inout ProtobufReader,
-        _ body: (_ document: UInt32, _ impact: UInt32) throws(GranaryError) -> Void
-    ) throws(GranaryError) -> String {
-        let end = try reader.message(before: reader.length)
-        var term = ""
-        var (frequency, count): (Int64, Int64) = (0, 0)
-        var document: Int64 = 0
+    ///   document frequency that is not the number of postings; `truncated`, `tooLarge`.
+    mutating func next(
+        _ reader: inout ProtobufReader
+    ) throws(GranaryError) -> (document: UInt32, impact: UInt32)? {
         while let field = try reader.field(before: end) {
             switch field.number {
-            case 1: term = try reader.string(field, limit: longestTerm, before: end)
+            case 1: term = try reader.string(field, limit: Self.longestTerm, before: end)
             case 2: frequency = try reader.int64(field, before: end)
             case 4:
-                let (gap, impact) = try posting(&reader, before: try reader.enter(field, before: end))
+                let (gap, impact) = try Self.posting(&reader, before: try reader.enter(field, before: end))
                 // The first number is the document, others are what is added to the one before.
                 guard gap > 0 || count == 0, gap >= 0, document + Int64(gap) <= Int64(Int32.max) else {
                     throw reader.malformed(
@@ -34,7 +39,7 @@ enum PostingList {
                 }
                 document += Int64(gap)
                 count += 1
-                try body(UInt32(document), UInt32(impact))
+                return (UInt32(document), UInt32(impact))
             default: try reader.skip(field, before: end)
             }
         }
@@ -43,7 +48,7 @@ enum PostingList {
                 "as many postings of \"\(term.prefix(80))\" as its document frequency says, \(frequency), "
                     + "found \(count)")
         }
-        return term
+        return nil
     }
 
     private static func posting(

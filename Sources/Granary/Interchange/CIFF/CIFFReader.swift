@@ -130,11 +130,13 @@ public final class CIFFReader {
             if number % 64 == 0 { try report() }
             // Lists without postings have no name: there may be one for each byte of a file with holes.
             let (term, before) = (UInt32(names.count), postings)
-            let name = try PostingList.read(&reader) { (document, impact) throws(GranaryError) in
+            var list = try PostingList(&reader)
+            while let (document, impact) = try list.next(&reader) {
                 if postings % 65_536 == 65_535 { try report() }
                 postings += 1
                 try entries.append(Transposition.Entry(column: document, row: term, value: impact))
             }
+            let name = list.term
             guard names.add(name, isUsed: postings > before) else {
                 throw reader.malformed(
                     "a component from 0 to 4294967295 in decimal, found \"\(name.prefix(80))\"")
