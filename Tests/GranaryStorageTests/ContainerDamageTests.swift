@@ -124,6 +124,20 @@ struct ContainerDamageTests {
         #expect(file.code(file.bytes, record: record) == .wrongFile)
     }
 
+    /// The checks that a file makes of itself come before those against the manifest.
+    @Test("is not taken for another file when its header, its section table or its checksums are damaged")
+    func damagedStructure() throws {
+        let footer = file.bytes.count - 64
+        let table = Int(RepairedBytes.number(at: footer, 8, in: file.bytes))
+        let checksums = Int(RepairedBytes.number(at: table + 32, 8, in: file.bytes))
+        // Kind and id in the header, what is behind a section's name, the checksum of a block.
+        for place in [8, 32, table + 63, checksums] {
+            var bytes = file.bytes
+            bytes[place] ^= 3
+            #expect(file.code(bytes) == .checksumMismatch, "byte \(place)")
+        }
+    }
+
     @Test("is refused when another major version wrote it", arguments: [0, 2, 256, .max] as [UInt16])
     func otherMajorVersion(_ major: UInt16) throws {
         var bytes = file.bytes

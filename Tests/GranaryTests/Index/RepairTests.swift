@@ -123,9 +123,19 @@ import Testing
         try goOn(disk)
     }
 
+    /// Another document dead in the place of one, and so no fewer than the manifest says.
+    private static func moved(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        func isDead(_ ordinal: Int) -> Bool { bytes[4096 + ordinal / 8] >> (ordinal % 8) & 1 == 1 }
+        guard let dead = (0..<40).first(where: isDead), let live = (0..<40).first(where: { !isDead($0) })
+        else { return [] }
+        for ordinal in [dead, live] { bytes[4096 + ordinal / 8] ^= 1 << (ordinal % 8) }
+        return bytes
+    }
+
     @Test func keepsASegmentWhoseDeletesAreDamaged() throws {
-        for isMissing in [true, false] {
-            let disk = try disk([try deadName(): { isMissing ? nil : Self.flipped($0) }])
+        for change in [{ _ in nil }, Self.flipped, Self.moved] as [([UInt8]) -> [UInt8]?] {
+            let disk = try disk([try deadName(): change])
             let plan = try plan(disk)
             #expect(plan.lost.isEmpty && plan.revived.count == 1 && plan.documents == 60)
             // The replaced ones stay replaced.
