@@ -118,6 +118,29 @@ import Testing
         #expect(damaged.output.isEmpty)
     }
 
+    @Test("Damage that changes what is printed is an error with --verify-reads")
+    func verifiesReads() throws {
+        let files = try Workspace()
+        #expect(try build(files).code == 0)
+        let queries = try files.write("q.jsonl", Self.queries)
+        let search = ["search", "--index", files.file("index"), "--queries", queries]
+        let export = ["export", "--index", files.file("index")]
+        let sound = try [search, export].map { try Executable.run($0).output }
+        #expect(try [search, export].map { try Executable.run($0 + ["--verify-reads"]).output } == sound)
+        let name = try #require(try files.names("index").first { $0.hasSuffix(".blocks") })
+        let url = URL(fileURLWithPath: files.file("index/" + name))
+        var bytes = try Data(contentsOf: url)
+        // An id and a token.
+        for place in bytes.ranges(of: Data("bank".utf8)) { bytes[place.lowerBound] ^= 1 }
+        try bytes.write(to: url)
+        for (command, answer) in zip([search, export], sound) {
+            let unseen = try Executable.run(command)
+            #expect(unseen.code == 0 && unseen.output != answer)
+            let seen = try Executable.run(command + ["--verify-reads"])
+            #expect(seen.code == 1 && seen.errors.contains(name), "\(seen.errors)")
+        }
+    }
+
     @Test("The last of the documents with one id wins, with a warning")
     func replacesDuplicates() throws {
         let files = try Workspace()

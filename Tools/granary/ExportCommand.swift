@@ -31,6 +31,7 @@ struct ExportCommand: ParsableCommand {
             """)
 
     @OptionGroup var index: IndexOption
+    @OptionGroup var checks: VerificationOption
     @Option(help: "The layout of the output.")
     var format: InputFormat = .jsonl
     @OptionGroup var numbers: NumberOptions
@@ -86,7 +87,7 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         let cancellation = Cancellation()
         let interrupts = Interrupts(cancellation)
-        let snapshot = try Index.open(at: index.path).snapshot()
+        let snapshot = try Index.open(at: index.path, verification: checks.verification).snapshot()
         let file = try OutputFile(output)
         try write(snapshot, to: file, cancellation)
         try file.finish()

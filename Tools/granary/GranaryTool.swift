@@ -44,6 +44,14 @@ struct IndexOption: ParsableArguments {
     var path: String
 }
 
+/// The option of commands that read answers and documents.
+struct VerificationOption: ParsableArguments {
+    @Flag(help: "Compares what is read with its checksums, each part once: damage is an error.")
+    var verifyReads = false
+
+    var verification: ReadVerification { verifyReads ? .firstTouch : .structure }
+}
+
 /// The option for programs.
 struct JSONOption: ParsableArguments {
     @Flag(name: .customLong("json"), help: "Writes JSON to standard output, for programs.")

@@ -45,6 +45,7 @@ struct SearchCommand: ParsableCommand {
     var ids: String?
     @OptionGroup var dense: DenseQueryOptions
     @OptionGroup var reading: DenseReadingOptions
+    @OptionGroup var checks: VerificationOption
     @Option(name: .short, help: "Hits for each query.")
     var k = 10
     @Option(help: "The expected share of the true best k that is found, above 0 and up to 1. (default: 0.95)")
@@ -99,7 +100,9 @@ struct SearchCommand: ParsableCommand {
         _ source: DocumentSource, _ cancellation: Cancellation, _ bar: ProgressBar
     ) throws(GranaryError) {
         let accuracy: Query.Accuracy = exact ? .exact : .recall(recall ?? 0.95)
-        let snapshot = try Index.open(at: index.path, reading: reading.reading).snapshot()
+        let snapshot = try Index.open(
+            at: index.path, reading: reading.reading, verification: checks.verification
+        ).snapshot()
         try source.vectors?.check(for: snapshot.schema, option: "--dense-queries")
         let filter = try filters.resolved(snapshot.schema)
         let printed = json.isOn || runFile == nil ? try OutputFile(nil) : nil

@@ -6,7 +6,8 @@ import TestSupport
 /// is opened to compare what it reads.
 ///
 /// Input: u8 seed | u8 file | u8 mode (bit 0: repair checksums, root hash and manifest; bit 1: write, too;
-/// bits 2 to 4: search, read documents, filter; bit 5: compare at the first touch) | changes as in `Edits`. An input that does little is fast.
+/// bits 2 to 4: search, read documents, filter; bit 5: compare at the first touch) | changes as in `Edits`.
+/// An input that does little is fast.
 enum SegmentHarness {
     static func run(_ input: inout Input) throws {
         let seed = input.one(of: try Seed.all())
