@@ -92,8 +92,16 @@ struct DenseRowCodec: Sendable {
         guard let scale = scale(of: row),
             let squared = kernels.squaredNorm(row.extracting(0..<layout.valueBytes), scale: scale)
         else { return .infinity }
-        return (squared.squareRoot() * (1 + Float(schema.dimensions + 16) * 0x1p-23)).nextUp
+        let length = (squared.squareRoot() * (1 + Float(schema.dimensions + 16) * 0x1p-23)).nextUp
+        if squared >= Self.leastSquare { return length }
+        // Squares near the smallest floats, that of a scale too, have lost bits or are 0; or a sum is none.
+        guard let values = decode(row) else { return .infinity }
+        let exact = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        return squared > 0 ? max(length, Float(exact).nextUp) : Float(exact).nextUp
     }
+
+    /// What a sum of squares has lost below the smallest float is nothing beside this.
+    private static let leastSquare: Float = 0x1p-90
 
     @inline(__always)
     private func scale(of row: RawSpan) -> Float? {
