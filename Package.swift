@@ -11,11 +11,31 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// What only `Fuzz/run` builds: an executable that has no main but libFuzzer's, and links with its flags alone.
+/// What only `Fuzz/run` builds: an executable that has no main but libFuzzer's, and links with its flags alone;
+/// or one that runs inputs without it, to see what they reach.
 let fuzzers: [Target] =
-    Context.environment["GRANARY_FUZZ"] == nil
-    ? []
-    : [.executableTarget(name: "FuzzEngine", dependencies: ["FuzzSupport"], path: "Fuzz/Sources/FuzzEngine")]
+    switch Context.environment["GRANARY_FUZZ"] {
+    case nil: []
+    case "replay":
+        [
+            .executableTarget(
+                name: "FuzzReplay", dependencies: ["FuzzSupport"], path: "Fuzz/Sources/FuzzReplay",
+                swiftSettings: strict)
+        ]
+    default:
+        [
+            .executableTarget(
+                name: "FuzzEngine", dependencies: ["FuzzSupport"], path: "Fuzz/Sources/FuzzEngine")
+        ]
+    }
+
+/// For the fuzzer, how its counters stand in harnesses and kernels: it need not learn the way through a harness, and
+/// comparisons in a kernel are with no magic numbers. To tell it of each takes half of the time.
+let isFuzzing = Context.environment["GRANARY_FUZZ"] == "engine"
+let harnessSettings: [SwiftSetting] =
+    isFuzzing ? [.unsafeFlags(["-sanitize-coverage=func,inline-8bit-counters,pc-table"])] : []
+let kernelSettings: [CSetting] =
+    isFuzzing ? [.unsafeFlags(["-fno-sanitize-coverage=trace-cmp,trace-div,trace-gep"])] : []
 
 let package = Package(
     name: "granary",
@@ -31,7 +51,7 @@ let package = Package(
         .target(
             name: "CGranary",
             // Renaming without replacing, and locks of open file descriptions.
-            cSettings: [.define("_GNU_SOURCE")]),
+            cSettings: [.define("_GNU_SOURCE")] + kernelSettings),
         .systemLibrary(
             name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
@@ -64,8 +84,8 @@ let package = Package(
             swiftSettings: strict),
         // What the fuzzer does with bytes, which the tests do with those of the corpus.
         .target(
-            name: "FuzzSupport", dependencies: ["Granary", "GranaryStorage", "TestSupport"],
-            path: "Fuzz/Sources/FuzzSupport", swiftSettings: strict),
+            name: "FuzzSupport", dependencies: ["CGranary", "Granary", "GranaryStorage", "TestSupport"],
+            path: "Fuzz/Sources/FuzzSupport", swiftSettings: strict + harnessSettings),
         // For the tests of the real system; no product.
         .executableTarget(
             name: "granary-stress",

@@ -2,6 +2,10 @@
 /// every file of the corpus and libFuzzer for those that it makes up.
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case manifest, container, segment, query, dense, fields, directory, merge, operations, `import`
+    #if DEBUG || FUZZING
+        // It reaches what is internal, which a build for release has not.
+        case codec
+    #endif
 
     /// Does with some bytes whatever the target does with bytes.
     ///
@@ -20,6 +24,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .merge: try MergeHarness.run(&input)
         case .operations: try OperationsHarness.run(&input)
         case .import: try ImportHarness.run(&input)
+        #if DEBUG || FUZZING
+            case .codec: try CodecHarness.run(&input)
+        #endif
         }
     }
 }
