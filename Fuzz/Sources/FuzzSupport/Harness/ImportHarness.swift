@@ -10,6 +10,8 @@ enum ImportHarness {
         let importer = Importer.allCases[input.below(Importer.allCases.count)]
         let options = input.byte()
         let bytes = input.rest()
+        if importer == .truth { return try VectorImport.checkTruth(bytes) }
+        if let format = importer.vectors { return try VectorImport.check(format, bytes) }
         let run = try allowing { try ImportRun(importer, options, bytes) }
         try run?.check()
     }
@@ -18,6 +20,19 @@ enum ImportHarness {
 /// What is read.
 private enum Importer: CaseIterable {
     case lines, matrix, postings, fractions, wholeNumbers, seismic
+    // Without documents. New ones go to the end.
+    case truth, vectors, halfVectors, countedVectors, arrays
+
+    /// The layout of dense vectors; nil for other files.
+    var vectors: VectorFormat? {
+        switch self {
+        case .vectors: .fbin
+        case .halfVectors: .f16bin
+        case .countedVectors: .fvecs
+        case .arrays: .npy
+        default: nil
+        }
+    }
 }
 
 /// One file read by one importer.
@@ -89,6 +104,8 @@ private struct ImportRun {
                 number += 1
                 return try file.next().map { Document(id: .number(number), sparse: $0) }
             }
+        // Checked by `VectorImport`.
+        case .truth, .vectors, .halfVectors, .countedVectors, .arrays: return []
         }
         var documents: [Document] = []
         while documents.count < Self.mostDocuments, let document = try next() { documents.append(document) }
