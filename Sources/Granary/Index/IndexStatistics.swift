@@ -196,6 +196,7 @@ extension Snapshot {
         let report = BuildProgress(handler: progress, cancellation: cancellation)
         let total = bytesOnDisk
         var done: UInt64 = 0
+        var agreement = try SegmentAgreement()
         for segment in segments {
             for file in segment.files {
                 try file.verify { (bytes) throws(GranaryError) in
@@ -207,8 +208,7 @@ extension Snapshot {
                 $0.files.first.map { manifest.files[Int($0)] } == segment.blocks.record
             }
             try segment.verifyContents(report, lastSequence: record?.lastSequence)
+            try agreement.add(segment)
         }
-        // That segments agree on what their components are called.
-        _ = try Vocabulary(segments: segments)
     }
 }

@@ -31,7 +31,7 @@ struct RepairExamination {
         var done: UInt64 = 0
         var (kept, lost): ([Segment], [RepairPlan.LostSegment]) = ([], [])
         var reasons: [UInt64: GranaryError] = [:]
-        let vocabulary = try Vocabulary()
+        var agreement = try SegmentAgreement()
         for record in manifest.segments {
             do throws(GranaryError) {
                 var deletesDamage: GranaryError?
@@ -48,7 +48,7 @@ struct RepairExamination {
                     }
                 }
                 try segment.reader.verifyContents(report, lastSequence: record.lastSequence)
-                try vocabulary.learn([segment.reader], contradiction: .corrupt)
+                try agreement.add(segment.reader)
                 reasons[record.ordinal] = deletesDamage
                 kept.append(segment)
             } catch {

@@ -96,8 +96,13 @@ struct MergedDenseRows: DenseRows {
         _ row: Int, _ body: (RawSpan) throws(GranaryError) -> Void
     ) throws(GranaryError) {
         guard let (input, file, number) = try locate(row), let dense = inputs[input] else { return }
-        try dense.files[file].verify(CollectionOfOne(number))
-        try dense.files[file].withRow(number, body)
+        let source = dense.files[file]
+        try source.verify(CollectionOfOne(number))
+        try source.withRow(number) { (row) throws(GranaryError) in
+            // The output would carry on what no writer makes.
+            guard source.codec.isSound(row) else { throw source.malformed(number) }
+            try body(row)
+        }
     }
 
     /// The input of a row, the file of that, and the row there; nil for a document without a vector.

@@ -43,7 +43,12 @@ enum MergeHarness {
         try Finding.unless(after.statistics().segments.count <= 1, "a merge leaves several segments")
         guard isRepaired || isSound else { return }
         try after.verify(.full)
-        if isSound { try Finding.unless(try content(disk) == before, "a merge changes documents") }
+        guard isSound, let before else { return }
+        let found = try content(disk)
+        for (old, new) in zip(before.documents, found.documents) where old != new {
+            throw Finding("a merge changes a document: \(old) becomes \(new)")
+        }
+        try Finding.unless(found == before, "a merge changes documents or answers")
     }
 
     private static func snapshot(_ disk: TestFileSystem) throws -> Snapshot {

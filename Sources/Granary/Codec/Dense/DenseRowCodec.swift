@@ -87,6 +87,9 @@ struct DenseRowCodec: Sendable {
             scaleOffset: layout.scaleOffset)
     }
 
+    /// Whether all values of a row are finite.
+    func isSound(_ row: RawSpan) -> Bool { largestNorm(of: row).isFinite || decode(row) != nil }
+
     /// At least the length of a row; infinite for bytes that no writer makes.
     func largestNorm(of row: RawSpan) -> Float {
         guard let scale = scale(of: row),
