@@ -111,8 +111,8 @@ import Testing
     }
 
     /// Each of these sections is one checksum block, which some answer needs: all damage of it is found.
-    /// Without a comparison some of it changes answers, though not that of summaries: they decide which blocks
-    /// are opened, of so few documents all.
+    /// Without a comparison some of it changes answers, though not that of summaries: they decide which
+    /// blocks are opened, of so few documents all.
     @Test func damageThatWouldChangeAnswersIsFound() throws {
         let index = try DamageIndex.shared.get()
         let sound = try Self.answers(index.fileSystem, .structure)
