@@ -81,7 +81,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Granary", "GranaryStorage"], path: "Tests/TestSupport",
-            swiftSettings: strict),
+            swiftSettings: strict + harnessSettings),
         // What the fuzzer does with bytes, which the tests do with those of the corpus.
         .target(
             name: "FuzzSupport", dependencies: ["CGranary", "Granary", "GranaryStorage", "TestSupport"],

@@ -12,6 +12,7 @@ struct CodecSeeds {
 
     init() throws {
         try addRows()
+        try addLongRows()
         addSummaries()
         addBlocks()
         addImpacts()
@@ -59,10 +60,24 @@ struct CodecSeeds {
         }
     }
 
+    /// More entries than are decoded at once, and of the query's components.
+    private mutating func addLongRows() throws {
+        for (space, name, step) in [(UInt8(6), "long", UInt32(7)), (8, "far", 250)] {
+            let vector = Dictionary(uniqueKeysWithValues: (0..<264).map { ($0 * step, Float($0 % 50 + 1)) })
+            let rows = try EncodedTestRows(
+                .uint8, components: space == 6 ? 65_536 : 70_000, vectors: [vector])
+            add("rows-\(name)", 0) {
+                $0.bytes += [4, space, 0] + rows.starts.map(UInt8.init) + rows.fineStarts.map(UInt8.init)
+                $0.append(UInt16(rows.bytes.count - 64))
+                $0.bytes += rows.bytes.dropLast(64)
+            }
+        }
+    }
+
     private mutating func addSummaries() {
         for (name, components, blocks, perBlock) in [
             ("packed", UInt32(300), 5, 4), ("long", 200, 20, 10), ("wide", 65_537 + 500, 18, 3),
-            ("wide-packed", 65_537, 3, 3),
+            ("wide-packed", 65_537, 3, 3), ("two-buckets", 300, 20, 10), ("even", 250, 16, 8),
         ] {
             var entries: [granary_summary_entry] = []
             for block in 0..<blocks {

@@ -47,9 +47,10 @@
 
     /// Impact-ordered lists: what passes the check is found by sums made one by one, at every level.
     ///
-    /// Input: u8 flags (bit 0: starts of four bytes; bits 1 and 2, both: sums of 16 bits; bit 3: only some
-    /// documents allowed; bit 4: some dead; bit 5: further windows; bit 6: the scalar kernels, too) | u16
-    /// documents less 1 | u8 components less 1 | u8 the request | u8 k | u8 floor | starts | lists.
+    /// Input: u8 flags (bit 0: starts of four bytes; bits 1 and 2, both, and a multiple of four documents:
+    /// sums of 16 bits; bit 3: only some documents allowed; bit 4: some dead; bit 5: further windows; bit 6:
+    /// the scalar kernels, too) | u16 documents less 1 | u8 components less 1 | u8 the request | u8 k | u8
+    /// floor | starts | lists.
     struct ImpactsCodec {
         private let isWide: Bool
         private let levels: [Int32]
@@ -74,6 +75,8 @@
             let sums = lists.checked(view)
             try lists.search(view, sums)
             try Finding.unless(
+                view.check(0, window: 0, { _, _ in false }) ?? 0 == 0, "a check goes on that was ended")
+            try Finding.unless(
                 view.check(UInt32(lists.components), window: 0, { _, _ in true }) == nil,
                 "a list of no component passes")
             return sums != nil
@@ -81,12 +84,10 @@
 
         private init(_ input: inout Input) {
             let flags = input.byte()
-            isWide = flags & 6 == 6
-            // Sums of 16 bits take a hundred times as long under the sanitizers as the rest.
-            levels =
-                flags & 64 != 0
-                ? Array(0...Kernels.bestLevel) : [Kernels.bestLevel] + (isWide ? [] : [Kernels.bestLevel])
             let extent = 1 + Int(input.number(UInt16.self))
+            // Sums of 16 bits take a hundred times as long under the sanitizers as the rest: few are enough.
+            isWide = flags & 6 == 6 && extent % 4 == 0
+            levels = flags & 64 != 0 ? Array(0...Kernels.bestLevel) : [Kernels.bestLevel]
             documents = flags & 32 != 0 ? 65_536 + extent : extent
             components = 1 + input.below(6)
             let shape = Int(input.byte())
@@ -136,6 +137,12 @@
 
         private func search(_ view: borrowing ImpactsView, _ sums: [UInt32: UInt16]?) throws {
             let wanted = Array(0..<UInt32(components))
+            let isRefused = Self.scratch.withLock { scratch in
+                view.search(
+                    request, components: [UInt32(components)], weights: [1], allowed: [], dead: [], &scratch)
+                    == nil
+            }
+            try Finding.unless(isRefused, "a search of a component beyond the last is not refused")
             let expected = sums.map(plain)
             for level in levels {
                 var found: [UInt32] = []

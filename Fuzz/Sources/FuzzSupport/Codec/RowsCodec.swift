@@ -166,11 +166,12 @@
             _ view: borrowing RowsView, _ rest: borrowing FineView, _ plain: [PlainRow?],
             _ weights: [[Float]?]
         ) throws {
-            let ordinals = Array(0..<UInt32(count))
+            // The last is beyond all rows.
+            let ordinals = Array(0...UInt32(count))
             var first: (bad: Int, scores: [Float])?
             for level in 0...Kernels.bestLevel {
                 var stored = [Float](repeating: 0, count: query.weights.count)
-                var scores = [Float](repeating: -1, count: count)
+                var scores = [Float](repeating: -1, count: ordinals.count)
                 let (table, query, steps) = (table, query, query.steps)
                 // SAFETY: lengths are those that `Kernels.scoreFully` checks, made so in `RowsQuery`.
                 let bad = unsafe Kernels.withSource(view, rest, steps.span) { source in

@@ -13,7 +13,12 @@
             let file = SectionsFile([
                 (.fieldRuns(0), 0, parts[0]), (.fieldOrdinals(0), 0, parts[1]),
                 (.fieldTextStarts(0), 0, parts[2]), (.fieldValues(0), codec, parts[3]),
+                (SectionID(rawValue: 9999, name: "of a newer version"), 7, []),
             ])
+            // A kind of values that only a newer version has is refused, a section that only it has is not.
+            let isKnown = try allowing { try file.container.checkCodecs() } != nil
+            try Finding.unless(
+                isKnown == (UInt8(exactly: codec).flatMap(Field.Kind.init) != nil), "another codec is known")
             guard
                 let column = try allowing({
                     try FieldColumn(file.container, field: 0, documents: documents)
@@ -37,7 +42,7 @@
                 _ = try allowing { try column.count(before: key, isIncluding: true) }
             }
             var ordinals: [UInt32] = []
-            let isRead = try allowing {
+            let isRead: Void? = try allowing {
                 try column.forEachOrdinal(of: 0..<column.valueCount) { ordinals.append($0) }
             }
             guard isSound else { return false }
@@ -149,6 +154,9 @@
             try Finding.unless(
                 names.locals(of: asked) == pairs.sorted(),
                 "components are found together otherwise than one by one")
+            try Finding.unless(
+                names.token(UInt32(count)) == nil && (names.hasTokens || names.local(ofToken: "m") == nil),
+                "a token of no component")
             guard names.hasTokens else { return isSound }
             for local in 0..<UInt32(count) {
                 guard let token = names.token(local), names.local(ofToken: token) == local else {
