@@ -39,7 +39,7 @@ struct FieldBuffer: Sendable {
     /// Adds what another segment has.
     ///
     /// - Parameter rowOf: by ordinal there, the row here; `UInt32.max` for a document that is left out.
-    /// - Throws: `corrupt`.
+    /// - Throws: `corrupt`, also for a value that is none: what is written would carry it on.
     mutating func add(_ fields: FieldColumns, rowOf: [UInt32]) throws(GranaryError) {
         for (number, column) in fields.columns.enumerated() where number < columns.count {
             for value in 0..<column.valueCount {
@@ -48,7 +48,7 @@ struct FieldBuffer: Sendable {
                     let row = rowOf[Int(ordinal)]
                     if row != .max { rows.append(row) }
                 }
-                if !rows.isEmpty { add(try column.key(value), field: number, rows: rows) }
+                if !rows.isEmpty { add(try column.soundKey(value), field: number, rows: rows) }
             }
         }
     }

@@ -84,6 +84,20 @@ struct FieldColumn: Sendable {
         return .text(copy.bytes)
     }
 
+    /// A value, which is one of its kind.
+    ///
+    /// - Throws: `corrupt`, also for a number that is none and for bytes that are no text.
+    func soundKey(_ value: Int) throws(GranaryError) -> FieldKey {
+        let key = try key(value)
+        let isSound =
+            switch key {
+            case .bits(let bits): FieldKey.isSound(bits, kind)
+            case .text(let text): String(validating: text, as: UTF8.self) != nil
+            }
+        guard isSound else { throw malformed(.fieldValues(field), at: value) }
+        return key
+    }
+
     /// How many values stand before a key, and, if `isIncluding`, the key itself. Complexity: O(log n).
     ///
     /// - Throws: `corrupt`.
@@ -158,17 +172,10 @@ struct FieldColumn: Sendable {
             }
         }
         for value in 0..<valueCount {
-            switch try key(value) {
-            case .bits(let bits):
-                guard FieldKey.isSound(bits, kind) else { throw malformed(.fieldValues(field), at: value) }
-            case .text(let text):
-                guard String(validating: text, as: UTF8.self) != nil else {
-                    throw malformed(.fieldValues(field), at: value)
-                }
-            }
+            let key = try soundKey(value)
             // Each value stands after those before it, and has a document.
-            guard try count(before: try key(value), isIncluding: false) == value,
-                try count(before: try key(value), isIncluding: true) == value + 1
+            guard try count(before: key, isIncluding: false) == value,
+                try count(before: key, isIncluding: true) == value + 1
             else { throw malformed(.fieldValues(field), at: value) }
             guard starts[value] < starts[value + 1] else { throw malformed(.fieldRuns(field), at: value) }
             var least: UInt32 = 0
