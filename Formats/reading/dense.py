@@ -2,11 +2,13 @@
 import math
 import struct
 
+from reading.support import expect, f32
+
 NONE = 0xFFFFFFFF
 SIZES = {1: 4, 2: 2, 3: 2, 4: 1}  # bytes of a value by element: float32, float16, bfloat16, int8
 
 
-def read_dense_schema(data, expect):
+def read_dense_schema(data):
     """(element, metric, dimensions); None for an index without dense vectors."""
     element, metric, dimensions = struct.unpack("<BBH", data)
     if (element, metric, dimensions) == (0, 0, 0):
@@ -15,14 +17,10 @@ def read_dense_schema(data, expect):
     return element, metric, dimensions
 
 
-def f32(value):
-    return struct.unpack("<f", struct.pack("<f", value))[0]
-
-
 class Dense:
     """The `.dense` files of a segment, in the order of the manifest."""
 
-    def __init__(self, files, documents, schema, expect):
+    def __init__(self, files, documents, schema):
         expect(schema is not None, "dense vectors in an index without them")
         self.element, _, self.dimensions = schema
         values = (self.dimensions * SIZES[self.element] + 3) // 4 * 4
@@ -34,13 +32,15 @@ class Dense:
             count, owners, dimensions, stride, element, metric, zero, norm, end = struct.unpack(
                 "<IIIIBBHfQ", file.bytes(64, 32))
             expect((element, metric, dimensions) == schema and stride == self.stride, f"{file.name}: facts")
-            expect(norm >= 0, f"{file.name}: the largest length")
+            expect(norm >= 0, f"{file.name}: a largest length of {norm}")
             data = file.bytes(65, self.offset(count - 1) + self.stride if count else 0)
             own = [data[self.offset(row):self.offset(row) + self.stride] for row in range(count)]
             self.rows += own
-            for row in own:
-                length = math.sqrt(sum(v * v for v in self.values(row)))
-                expect(length <= norm * (1 + 1e-6), f"{file.name}: a longer row")
+            for number, row in enumerate(own):
+                values = self.values(row)
+                expect(all(map(math.isfinite, values)), f"{file.name}: row {number} has a value that is not finite")
+                length = math.sqrt(sum(v * v for v in values))
+                expect(length <= norm * (1 + 1e-6), f"{file.name}: row {number} is longer than {norm}")
             places = list(file.array(66, "I", owners)) if owners else None
         if places is None:
             expect(len(files) == 1 and len(self.rows) == documents, "row numbers that are not ordinals")
@@ -62,6 +62,7 @@ class Dense:
         if self.element == 3:
             return [struct.unpack("<f", b"\0\0" + row[2 * i:2 * i + 2])[0] for i in range(n)]
         scale = struct.unpack("<f", row[self.scale_at:self.scale_at + 4])[0]
+        expect(0 <= scale < math.inf, f"a scale of {scale}")
         return [f32(code * scale) for code in struct.unpack(f"<{n}b", row[:n])]
 
     def vector(self, ordinal):

@@ -1,12 +1,15 @@
 """The part of `reader.py` that reads fields: their declaration in the schema, and their values (fields.md)."""
 
 import json
+import math
 import struct
+
+from reading.support import expect
 
 STRING, INTEGER, NUMBER, BOOLEAN = 1, 2, 3, 4
 
 
-def read_fields(c, expect):
+def read_fields(c):
     """Kind, name and path of each field, from the number of fields on."""
     fields = []
     for _ in range(c.next("H")):
@@ -19,7 +22,7 @@ def read_fields(c, expect):
     return fields
 
 
-def check_fields(segment, expect):
+def check_fields(segment):
     """The columns of a segment, compared with what its payloads say."""
     file = segment.blocks_file
     numbers = {256 + 4 * f + part for f, field in enumerate(segment.fields) for part in range(4)
@@ -33,9 +36,12 @@ def check_fields(segment, expect):
                 wanted.setdefault(key(value, kind), set()).add(ordinal)
         expect(file.sections[256 + 4 * f][1] == kind, f"kind of field {name}")
         found = keys(file, 256 + 4 * f, kind)
+        for place, value in enumerate(found):
+            expect(is_of_kind(value, kind), f"value {place} of field {name} is none of its kind: {value}")
+        expect(all(a < b for a, b in zip(found, found[1:])), f"values of field {name} do not ascend")
         ordinals = file.array(259 + 4 * f, "I")
         runs = file.starts(258 + 4 * f, len(found), len(ordinals))
-        expect(found == sorted(wanted), f"values of field {name}")
+        expect(found == sorted(wanted), f"values of field {name} are not those of the payloads")
         for value, a, b in zip(found, runs, runs[1:]):
             expect(list(ordinals[a:b]) == sorted(wanted[value]), f"documents of a value of field {name}")
 
@@ -94,3 +100,14 @@ def key(value, kind):
         return int(value)
     bits = struct.unpack("<Q", struct.pack("<d", value + 0.0))[0]
     return bits ^ ((1 << 64) - 1 if bits >> 63 else 1 << 63)
+
+
+def is_of_kind(value, kind):
+    """Whether a key that a segment has is that of a value."""
+    if kind == STRING:
+        return len(value) <= 1024 and value.decode("utf-8", "replace").encode() == value
+    if kind == NUMBER:
+        bits = value ^ (1 << 63 if value >> 63 else (1 << 64) - 1)
+        number = struct.unpack("<d", struct.pack("<Q", bits))[0]
+        return math.isfinite(number) and key(number, kind) == value
+    return kind == INTEGER or value <= 1

@@ -2,6 +2,8 @@
 
 import struct
 
+from reading.support import expect
+
 WINDOW = 65536
 
 
@@ -10,7 +12,7 @@ def level(weight):
     return struct.unpack("<H", struct.pack("<e", min(weight, 65504.0)))[0] >> 8
 
 
-def read_list(words, expect):
+def read_list(words):
     """[(level, documents in the window)]."""
     if not words:
         return []
@@ -27,7 +29,7 @@ def read_list(words, expect):
     return out
 
 
-def check_impacts(segment, having, expect):
+def check_impacts(segment, having):
     """Compares all lists with the rows; returns the number of postings."""
     windows, components = segment.windows, segment.components
     expect(windows == -(-segment.documents // WINDOW) and segment.blocks == 0, "windows")
@@ -36,13 +38,16 @@ def check_impacts(segment, having, expect):
     starts = segment.summary_file.starts(40, components * windows, len(words))
     flags, postings = segment.summary_file.bytes(34), 0
     for local in range(components):
-        found = {}
+        found, what = {}, f"the list of local component {local}"
         for window in range(windows):
             number = local * windows + window
-            for run_level, documents in read_list(words[starts[number]:starts[number + 1]], expect):
-                found.update((WINDOW * window + document, run_level) for document in documents)
+            for run_level, documents in read_list(words[starts[number]:starts[number + 1]]):
+                for ordinal in (WINDOW * window + document for document in documents):
+                    expect(ordinal not in found, f"{what}: document {ordinal} twice")
+                    found[ordinal] = run_level
         rows = having.get(local, {})
-        expect(all(o in rows and level(rows[o]) == run_level for o, run_level in found.items()), "postings of a list")
-        expect(flags[local] == 0 or found.keys() == rows.keys(), "flags of lists")
+        for ordinal, run_level in found.items():
+            expect(ordinal in rows and level(rows[ordinal]) == run_level, f"{what}: the level of document {ordinal}")
+        expect(flags[local] == 0 or found.keys() == rows.keys(), f"{what}: its flag says too much")
         postings += len(found)
     return postings

@@ -3,15 +3,56 @@
 Standard library only.
 """
 
+import contextlib
 import ctypes
 import ctypes.util
 import json
+import math
 import struct
 
 try:
     import zstandard
 except ImportError:
     zstandard = None
+
+
+class Damaged(Exception):
+    """The bytes are not what the pages say."""
+
+
+def expect(condition, what):
+    if not condition:
+        raise Damaged(what)
+
+
+@contextlib.contextmanager
+def inside(where):
+    """Says of what is wrong where it is."""
+    try:
+        yield
+    except (Damaged, struct.error, UnicodeDecodeError) as error:
+        raise Damaged(f"{where}: {error}") from error
+
+
+class Cursor:
+    """Fields one after the other."""
+
+    def __init__(self, data, what):
+        self.data, self.at, self.what = data, 0, what
+
+    def take(self, count):
+        expect(count <= len(self.data) - self.at, f"{self.what} ends early")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def next(self, form):
+        return struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))[0]
+
+    def counted(self, most):
+        """Bytes behind their length, which has 32 bits."""
+        count = self.next("I")
+        expect(count <= most, f"{self.what}: {count} bytes where {most} are the most")
+        return self.take(count)
 
 
 def make_table():
@@ -38,7 +79,10 @@ def crc32c(data):
 def expand_zstd(data, length):
     """One frame of zstd (RFC 8878) of a known length; other lengths come back as they are, for the caller to refuse."""
     if zstandard is not None:
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=length) if length else b""
+        try:
+            return zstandard.ZstdDecompressor().decompress(data, max_output_size=length) if length else b""
+        except zstandard.ZstdError:
+            return b""
     name = ctypes.util.find_library("zstd")
     if name is None:
         raise OSError("payloads in zstd need the module zstandard or the library libzstd")
@@ -52,7 +96,14 @@ def expand_zstd(data, length):
 
 
 def expand_lz4(data, length):
-    """A block of lz4 without a frame."""
+    """A block of lz4 without a frame; what is none comes back with another length, for the caller to refuse."""
+    try:
+        return unpack_lz4(data, length)
+    except IndexError:
+        return b""
+
+
+def unpack_lz4(data, length):
     out, at = bytearray(), 0
 
     def extended(value):
@@ -75,6 +126,8 @@ def expand_lz4(data, length):
             break
         distance = data[at] | data[at + 1] << 8
         at += 2
+        if not 0 < distance <= len(out):
+            return b""
         for _ in range(extended(token & 15) + 4):
             out.append(out[-distance])
     return bytes(out)
@@ -90,7 +143,15 @@ def has_known_codec(number, codec):
 
 
 def f32(value):
-    return struct.unpack("<f", struct.pack("<f", value))[0]
+    """The nearest float32, which is infinite beyond the largest one."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", value))[0]
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def half(bits):
+    return struct.unpack("<e", struct.pack("<H", bits))[0]
 
 
 def quoted(text):
