@@ -160,6 +160,12 @@ def without(file, *sections):
     return changed
 
 
+def alive(copy):
+    """No document of the second segment is dead."""
+    copy.segments[-1][4:6] = [0, NONE]
+    copy.names.remove("dead.x")
+
+
 def same_name(copy):
     """The second segment's component 1, `oil`, becomes component 3."""
     copy.put("blocks.x", 2, 4, "I", 3)
@@ -208,17 +214,46 @@ CASES = [
     ("uint8", put("dense.0", 65, 8, "f", NAN), r"a scale of nan"),
     ("uint8", put("dense.0", 65, 8, "f", -0.5), r"a scale of -0.5"),
     ("uint8", put("dense.0", 65, 8, "f", 1e38), r"\.dense: row 0 has a value that is not finite"),
+    ("shared-dense", put("dense.3", 66, 4, "I", 2), r"segment 2: documents 1 and 2 have place 2"),
+    ("shared-dense", put("dense.3", 66, 4, "I", 14), r"segment 2: document 1 has place 14 of 14 rows"),
+    ("shared-dense", put("dense.0", 64, 20, "f", 1), r"\.dense: row 0 is longer than 1.0", READER_ONLY),
     # fields.md: values.
     ("fields", put("blocks.0", 264, 0, "Q", 0), r"segment 0: value 0 of field price is none of its kind"),
     ("fields", put("blocks.0", 264, 32, "Q", (1 << 63) - 1), r"segment 0: value 4 of field price is none of its kind"),
     ("fields", put("blocks.0", 268, 8, "Q", 2), r"segment 0: value 1 of field draft is none of its kind"),
     ("fields", put("blocks.0", 256, 0, "B", 0xff), r"segment 0: value 1 of field language is none of its kind"),
+    ("fields", put("blocks.0", 268, 0, "Q", 1), r"segment 0: values of field draft do not ascend"),
+    ("fields", put("blocks.0", 259, 4, "I", 1), r"segment 0: documents of a value of field language", READER_ONLY),
+    ("fields", put("blocks.0", 259, 0, "I", 9), r"segment 0: documents of a value of field language"),
     # rows.md.
     ("one-document", put("blocks.0", 4, 2, "B", 1), r"segment 0: document 0: a shift of 1"),
     ("one-document", put("blocks.0", 4, 5, "B", 0xff), r"segment 0: document 0: entry 0: a weight of nan"),
     ("one-document", put("blocks.0", 4, 14, "B", 0), r"segment 0: document 0: entry 1: components in order"),
     ("float32", put("blocks.0", 6, 0, "f", -1), r"segment 0: document 0: a code \d+ of another weight"),
-    # manifest.md.
+    ("one-document", put("blocks.0", 1, 16, "Q", 4), r"segment 0: 3 entries where the facts say 4"),
+    # postings.md, summaries.md, impacts.md.
+    ("float32", put("blocks.0", 20, 26, "I", 16), r"local component \d+: a document that lacks .* in block 4"),
+    ("float32", put("blocks.0", 20, 24, "B", 0), r"segment 0: block 4: no posting block"),
+    ("float32", put("summary.0", 36, 2293, "B", 12), r"segment 0: table 38: entry 2"),
+    ("float32", put("summary.0", 36, 2302, "B", 0xc2), r"segment 0: table 38: entry 4"),
+    ("float32", put("blocks.0", 1, 24, "Q", 1), r"segment 0: \d+ postings where the facts say 1"),
+    ("float16", put("blocks.0", 21, 338, "H", 67), r"segment 0: .* local component 7: the level of document 16"),
+    ("float16", put("blocks.0", 21, 350, "H", 40), r"segment 0: .* local component 7: documents of a run"),
+    ("deletes", put("summary.0", 34, 0, "B", 1), r"segment 0: the list of local component 0: its flag says too much",
+     READER_ONLY),
+    # segment.md: keys, lookup of what the segment lacks, order of tokens, payloads.
+    ("deletes", put("blocks.0", 12, 0, "B", 0), r"segment 0: key hashes"),
+    ("deletes", put("blocks.0", 13, 0, "I", 0), r"segment 0: key ordinals"),
+    ("deletes", put("blocks.0", 10, 0, "B", 2), r"segment 0: document 0: a key"),
+    ("one-document", second(alive), r"the key \S+ of segment 1, document 0 and of segment 0, document 0", READER_ONLY),
+    ("deletes", put("blocks.0", 3, 0, "I", 0), r"segment 0: component lookup", READER_ONLY),
+    ("one-document", put("blocks.0", 19, 0, "II", 1, 0), r"segment 0: token order"),
+    ("one-document", put("blocks.0", 16, 0, "I", 1), r"segment 0: document 0: a payload in block 1, which"),
+    ("one-document", put("blocks.0", 16, 8, "I", 28), r"segment 0: document 0: a payload inside its block"),
+    # dead.md, manifest.md.
+    ("deletes", put("dead.0", 48, 0, "B", 0x47), r"segment 0: the number of dead documents"),
+    ("deletes", segment(2, 2, 15), r"MANIFEST-\w+: segment 2: sequence numbers 14 to 15"),
+    ("deletes", segment(2, 0, 3), r"MANIFEST-\w+: segment 3: its ordinal reaches the next one's"),
     ("deletes", segment(2, 0, 1), r"MANIFEST-\w+: segment 1 twice"),
     ("deletes", segment(2, 6, [7, 6]), r"MANIFEST-\w+: segment 2: places of its files"),
     ("deletes", segment(0, 4, 7), r"MANIFEST-\w+: segment 0: 7 of 6 documents are dead"),

@@ -46,8 +46,12 @@ class Dense:
             expect(len(files) == 1 and len(self.rows) == documents, "row numbers that are not ordinals")
             places = list(range(documents))
         expect(len(places) == documents, "places of another segment")
-        taken = [place for place in places if place != NONE]
-        expect(len(set(taken)) == len(taken) and all(place < len(self.rows) for place in taken), "places")
+        owner = {}
+        for ordinal, place in enumerate(places):
+            if place != NONE:
+                expect(place < len(self.rows), f"document {ordinal} has place {place} of {len(self.rows)} rows")
+                expect(place not in owner, f"documents {owner.get(place)} and {ordinal} have place {place}")
+                owner[place] = ordinal
         self.places = places
 
     def offset(self, row):

@@ -2,7 +2,7 @@
 
 import struct
 
-from reading.support import expect
+from reading.support import expect, inside
 
 WINDOW = 65536
 
@@ -41,7 +41,9 @@ def check_impacts(segment, having):
         found, what = {}, f"the list of local component {local}"
         for window in range(windows):
             number = local * windows + window
-            for run_level, documents in read_list(words[starts[number]:starts[number + 1]]):
+            with inside(what):
+                runs = read_list(words[starts[number]:starts[number + 1]])
+            for run_level, documents in runs:
                 for ordinal in (WINDOW * window + document for document in documents):
                     expect(ordinal not in found, f"{what}: document {ordinal} twice")
                     found[ordinal] = run_level
