@@ -233,6 +233,7 @@ CASES = [
     ("one-document", put("blocks.0", 1, 16, "Q", 4), r"segment 0: 3 entries where the facts say 4"),
     # postings.md, summaries.md, impacts.md.
     ("float32", put("blocks.0", 20, 26, "I", 16), r"local component \d+: a document that lacks .* in block 4"),
+    ("float32", put("blocks.0", 20, 26, "IBB", 7, 10, 9), r"local component 0: a document in two blocks", READER_ONLY),
     ("float32", put("blocks.0", 20, 24, "B", 0), r"segment 0: block 4: no posting block"),
     ("float32", put("summary.0", 36, 2293, "B", 12), r"segment 0: table 38: entry 2"),
     ("float32", put("summary.0", 36, 2302, "B", 0xc2), r"segment 0: table 38: entry 4"),
