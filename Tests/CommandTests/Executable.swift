@@ -75,5 +75,15 @@ enum Executable {
                 code: code, output: (try? files.read("output")) ?? "",
                 errors: (try? files.read("errors")) ?? "")
         }
+
+        /// Ends it by a signal while it works: it says that it was cancelled, and nothing else.
+        func interrupt(by signal: Int32 = SIGINT) {
+            #expect(process.isRunning)
+            kill(process.processIdentifier, signal)
+            let outcome = wait()
+            #expect(outcome.code == 1, "\(outcome)")
+            #expect(outcome.errors.contains("cancelled"), "\(outcome.errors)")
+            #expect(outcome.output.isEmpty)
+        }
     }
 }

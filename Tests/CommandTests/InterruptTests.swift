@@ -7,12 +7,7 @@ import Testing
     func leavesNothing(_ signal: Int32) throws {
         let files = try Workspace()
         let running = try Self.build(files, rows: 400_000)
-        #expect(running.process.isRunning)
-        kill(running.process.processIdentifier, signal)
-        let outcome = running.wait()
-        #expect(outcome.code == 1, "\(outcome)")
-        #expect(outcome.errors.contains("cancelled"), "\(outcome.errors)")
-        #expect(outcome.output.isEmpty)
+        running.interrupt(by: signal)
         #expect(try files.names() == ["in.jsonl"])
     }
 
@@ -43,12 +38,7 @@ import Testing
             ["search", "--index", files.file("index"), "--queries", queries, "--run", files.file("run")])
         // Nothing else of what it reads is as long.
         while running.process.isRunning, try Self.bytesRead(running.process) < 8 << 20 { usleep(2000) }
-        #expect(running.process.isRunning)
-        kill(running.process.processIdentifier, SIGINT)
-        let outcome = running.wait()
-        #expect(outcome.code == 1, "\(outcome)")
-        #expect(outcome.errors.contains("cancelled"), "\(outcome.errors)")
-        #expect(outcome.output.isEmpty)
+        running.interrupt()
         #expect(try files.names() == ["in.jsonl", "index", "q.ciff"])
     }
 

@@ -21,15 +21,6 @@ import Testing
         return running
     }
 
-    private func interrupt(_ running: Executable.Running) {
-        #expect(running.process.isRunning)
-        kill(running.process.processIdentifier, SIGINT)
-        let outcome = running.wait()
-        #expect(outcome.code == 1, "\(outcome)")
-        #expect(outcome.errors.contains("cancelled"), "\(outcome.errors)")
-        #expect(outcome.output.isEmpty)
-    }
-
     @Test("An interrupted addition leaves what it has committed, and says how much that is")
     func addition() throws {
         let files = try Workspace()
@@ -40,7 +31,7 @@ import Testing
         while running.process.isRunning,
             try files.names(index.name).count(where: { $0.hasSuffix(".summary") }) < 4
         { usleep(2000) }
-        interrupt(running)
+        running.interrupt()
         let said = try running.files.read("errors")
         let numbers = said.matches(of: #/\d+/#).compactMap { Int($0.output) }
         try #require(numbers.count == 2, "\(said)")
@@ -60,7 +51,7 @@ import Testing
         let index = try CommandIndex.build(files, [CommandIndex.line("first", ["x": 1])])
         let before = try index.bytes()
         let input = [String](repeating: try input(files), count: 400)
-        interrupt(try start(index, ["add", "--input"] + input))
+        try start(index, ["add", "--input"] + input).interrupt()
         #expect(try index.documents() == ["first": ["x": 1]])
         #expect(try index.bytes() == before)
         try index.verify()
@@ -74,7 +65,7 @@ import Testing
         try index.run("build", ["--segment-documents", "900", "--input"] + input)
         let before = try index.segments()
         #expect(before.count == 5)
-        interrupt(try start(index, ["merge"]))
+        try start(index, ["merge"]).interrupt()
         #expect(try index.segments() == before)
         #expect(try index.documents().count == 4000)
         try index.verify()
