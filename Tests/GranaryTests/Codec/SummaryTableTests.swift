@@ -5,6 +5,20 @@ import Testing
 @testable import CGranary
 @testable import Granary
 
+enum SummaryTable {
+    /// The bytes of a table of entries in any order.
+    static func encode(_ entries: [granary_summary_entry], blocks: Int, components: UInt32) -> [UInt8] {
+        let sorted = entries.sorted { ($0.component, $0.block) < ($1.component, $1.block) }
+        let wide: UInt8 = components > 65_536 ? 1 : 0
+        var bytes = [UInt8](
+            repeating: 0xff, count: granary_summaries_bound(sorted.count, components, wide))
+        let length = unsafe granary_summaries_encode(
+            sorted, sorted.count, blocks, components, wide, &bytes)
+        bytes.removeLast(bytes.count - length)
+        return bytes
+    }
+}
+
 /// Tables of block summaries against a dictionary of the same entries.
 @Suite("Summary tables")
 struct SummaryTableTests {
@@ -36,15 +50,9 @@ struct SummaryTableTests {
                         component: component, half: Kernels.half(weight), block: UInt8(block)))
             }
         }
-        entries.sort { ($0.component, $0.block) < ($1.component, $1.block) }
-        let isWide = components > 65_536
-        var bytes = [UInt8](
-            repeating: 0xff, count: granary_summaries_bound(entries.count, components, isWide ? 1 : 0))
-        let length = unsafe granary_summaries_encode(
-            entries, entries.count, blocks, components, isWide ? 1 : 0, &bytes)
-        bytes.removeLast(bytes.count - length)
         return Table(
-            bytes: bytes, components: components, isWide: isWide, blocks: blocks, summaries: summaries)
+            bytes: SummaryTable.encode(entries, blocks: blocks, components: components),
+            components: components, isWide: components > 65_536, blocks: blocks, summaries: summaries)
     }
 
     /// Estimates of all blocks; nil for a table that is malformed.

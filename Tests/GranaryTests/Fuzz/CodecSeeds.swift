@@ -89,20 +89,16 @@ struct CodecSeeds {
                             half: Kernels.half(0.25 * Float(1 + block + number)), block: UInt8(block)))
                 }
             }
-            entries.sort { ($0.component, $0.block) < ($1.component, $1.block) }
             let isWide = components > 65_536
-            var table = [UInt8](
-                repeating: 0, count: granary_summaries_bound(entries.count, components, isWide ? 1 : 0))
-            let length = unsafe granary_summaries_encode(
-                entries, entries.count, blocks, components, isWide ? 1 : 0, &table)
+            let table = SummaryTable.encode(entries, blocks: blocks, components: components)
             add("summaries-\(name)", 1) {
                 $0.bytes.append(isWide ? 1 : 0)
                 $0.append(UInt16(isWide ? (components - 65_537) / 5 : components - 1))
-                $0.bytes += [0, 0, UInt8(length / 8), 5]
+                $0.bytes += [0, 0, UInt8(table.count / 8), 5]
                 for asked: UInt16 in [0, 3, 21, 63, isWide ? 10_922 : UInt16(components - 1)] {
                     $0.append(asked)
                 }
-                $0.bytes += table.prefix(length)
+                $0.bytes += table
             }
         }
     }
