@@ -59,24 +59,17 @@ extension WriterCore {
         }
     }
 
-    /// That no component has another step here: scores would change when segments are merged (uint8).
+    /// That no component has another step here (uint8).
     private func checkSteps(of readers: [SegmentReader]) throws(GranaryError) {
-        guard schema.weights == .uint8 else { return }
-        var known = state.withLock { $0.segments.map(\.reader) }
+        var steps = ComponentSteps()
+        for reader in state.withLock({ $0.segments.map(\.reader) }) { _ = try steps.add(reader) }
         for reader in readers {
-            for local in 0..<reader.facts.components {
-                guard let component = reader.names.component(local), let step = reader.step(of: component)
-                else { throw reader.malformed(.steps, at: Int(local)) }
-                for other in known {
-                    guard let mine = other.step(of: component), mine != step else { continue }
-                    throw GranaryError(
-                        .invalidArgument,
-                        "expected a step of \(mine) for component \(component), found \(step): "
-                            + "indexes of uint8 weights go together only when they share their steps",
-                        path: reader.blocks.path)
-                }
-            }
-            known.append(reader)
+            guard let other = try steps.add(reader) else { continue }
+            throw GranaryError(
+                .invalidArgument,
+                "expected a step of \(other.known) for component \(other.component), found \(other.found): "
+                    + "indexes of uint8 weights go together only when they share their steps",
+                path: reader.blocks.path)
         }
     }
 
