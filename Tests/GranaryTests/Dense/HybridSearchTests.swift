@@ -107,6 +107,23 @@ import Testing
         return result
     }
 
+    /// Each product is 0.6 of the smallest float, which is what it is rounded to.
+    @Test func noScoreIsAboveTheBound() throws {
+        let schema = Schema(dense: DenseSchema(dimensions: 24, element: .float32, metric: .innerProduct))
+        let test = try TestIndex(schema)
+        let row = [Float](repeating: 1.2 * 0x1p-75, count: 24)
+        try test.write { (writer) throws(GranaryError) in
+            try writer.upsert(Document(id: .number(1), sparse: SparseVector(["x": 1]), dense: row))
+        }
+        let snapshot = try test.index.snapshot()
+        let vector = [Float](repeating: 0x1p-75, count: 24)
+        var query = Query(sparse: try SparseVector(["x": 1]), k: 1)
+        (query.dense, query.fusion) = (vector, .dense)
+        let score = try #require(try snapshot.search(query).first?.score)
+        #expect(score == 24 * 0x1p-149)
+        #expect(try DenseScorer(snapshot.segments, vector, schema: schema).bound() >= score)
+    }
+
     @Test func aStopByBoundChangesNoHit() throws {
         for metric in [DenseMetric.innerProduct, .cosine] {
             let schema = DenseSchema(dimensions: 24, element: .float16, metric: metric)

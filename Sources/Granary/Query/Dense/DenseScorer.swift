@@ -57,8 +57,10 @@ struct DenseScorer {
     func bound() -> Float {
         let norm = vector.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         let largest = files.reduce(0.0) { max($0, Double($1.facts.largestNorm)) }
-        // A sum of d products in float32 is off by at most d × 2^-23 of the sum of their absolute values.
-        return Float(norm * largest * (1 + Double(vector.count + 16) * 0x1p-23)).nextUp
+        // A sum of d products in float32 is off by at most d × 2^-23 of the sum of their absolute values, and
+        // by 2^-150 for each product that is not a normal number.
+        let count = Double(vector.count)
+        return Float(norm * largest * (1 + (count + 16) * 0x1p-23) + count * 0x1p-150).nextUp
     }
 
     /// Begins to read the vectors of some documents of a segment. What is wrong is found when they are

@@ -119,8 +119,8 @@ private struct EarlyStop {
             Fusion.linear(weights.sparse, found[$0].score, weights.dense, scores[$0] ?? 0)
         }
         fused.sort(by: >)
-        // Three roundings in float32, each way.
+        // Three roundings in float32, each way; of small numbers each is off by up to 2^-150.
         let best = Fusion.linear(weights.sparse, found[done].score, weights.dense, bound)
-        return best + abs(best) * 0x1p-20 < fused[k - 1]
+        return best + abs(best) * 0x1p-20 + 0x1p-147 < fused[k - 1]
     }
 }
