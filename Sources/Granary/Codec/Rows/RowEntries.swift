@@ -5,7 +5,7 @@ struct RowEntries {
     private(set) var components: [UInt32] = []
     private(set) var weights: [Float] = []
 
-    /// Nil for a malformed row.
+    /// Nil for a malformed row, and for one of weights that no vector has.
     init?(_ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32) {
         guard let row = Kernels.decode(rows, ordinal: ordinal) else { return nil }
         // Bridges and padding have no weight; asking for each distinct component leaves them out.
@@ -19,6 +19,8 @@ struct RowEntries {
         var places = found.mutableSpan
         guard Kernels.weights(rows, fine, steps: steps, ordinal: ordinal, at: wanted.span, into: &places)
         else { return nil }
+        let largest = fine.width == 0 ? Float.greatestFiniteMagnitude : SparseVector.maximumWeight
+        guard found.allSatisfy({ $0 >= 0 && $0 <= largest }) else { return nil }
         for (component, weight) in zip(wanted, found) where weight > 0 {
             components.append(component)
             weights.append(weight)
