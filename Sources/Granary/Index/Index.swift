@@ -29,17 +29,24 @@ public final class Index: Sendable {
 
     /// Makes an empty index.
     ///
-    /// - Parameter path: a directory that is absent (its parent exists) or empty.
+    /// - Parameters:
+    ///   - path: a directory that is absent (its parent exists) or empty.
+    ///   - reading: how dense vectors are read.
+    ///   - verification: what is compared with its checksums before an answer comes of it.
     /// - Throws: `alreadyExists` for a directory with anything in it, `invalidArgument` for a schema that
     ///   cannot be, and errors of the file system; nothing is left.
     public static func create(
-        at path: String, schema: Schema = Schema(), fileSystem: any FileSystem = PosixFileSystem()
+        at path: String, schema: Schema = Schema(), fileSystem: any FileSystem = PosixFileSystem(),
+        reading: DenseReading = DenseReading(), verification: ReadVerification = .structure
     ) throws(GranaryError) -> Index {
+        try reading.validate()
         try schema.dense?.validate()
         let directory = try DirectoryWriter.create(
             fileSystem: fileSystem, path: path, schema: try SchemaCodec.encode(schema))
         directory.close()
-        return Index(path: path, schema: schema, fileSystem: fileSystem, reading: Reading())
+        return Index(
+            path: path, schema: schema, fileSystem: fileSystem,
+            reading: Reading(dense: reading, verification: verification))
     }
 
     /// Opens an index.

@@ -174,4 +174,24 @@ import Testing
         let snapshot = try writer.refresh()
         #expect(errorCode { try snapshot.forEachDocument { _ in } } == .checksumMismatch)
     }
+
+    /// An index that is made with it compares, as one that is opened with it.
+    @Test func anIndexIsMadeWithIt() throws {
+        let disk = TestFileSystem()
+        let index = try Index.create(at: TestIndex.path, fileSystem: disk, verification: .firstTouch)
+        let writer = try index.writer()
+        try writer.upsert(Document(id: .number(1), sparse: SparseVector(["x": 1])))
+        _ = try writer.commit()
+        writer.close()
+        let manifest = try IndexDirectory.latestManifest(fileSystem: disk, path: TestIndex.path)
+        let blocks = try #require(manifest.files.first { $0.kind == .blocks })
+        let file = try Container.open(fileSystem: disk, directory: TestIndex.path, record: blocks)
+        let rows = try #require(file.sections.first { $0.id.name == "rows" })
+        let path = "\(TestIndex.path)/\(blocks.name)"
+        var bytes = try #require(try disk.files(in: TestIndex.path)[blocks.name])
+        bytes[rows.offset] ^= 1
+        try disk.unlink(path)
+        try disk.create(path).write(bytes.rawBytes, at: 0)
+        #expect(errorCode { try index.snapshot().forEachDocument { _ in } } == .checksumMismatch)
+    }
 }
