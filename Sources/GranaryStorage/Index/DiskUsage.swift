@@ -24,13 +24,19 @@ extension IndexDirectory {
                 continue
             }
             if needed.contains(name) {
-                usage.newestBytes += status.length
+                usage.newestBytes = sum(usage.newestBytes, status.length)
             } else if name == Reserve.name {
-                usage.reserveBytes += status.length
+                usage.reserveBytes = sum(usage.reserveBytes, status.length)
             } else if DirectoryWriter.isDisposable(name) || Manifest.generation(ofFileName: name) != nil {
-                usage.olderBytes += status.length
+                usage.olderBytes = sum(usage.olderBytes, status.length)
             }
         }
         return usage
+    }
+
+    /// The sum of two lengths, or the largest number: files with holes may say that they are as long as any.
+    private static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
     }
 }
