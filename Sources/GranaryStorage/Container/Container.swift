@@ -84,6 +84,12 @@ public final class Container: Sendable {
         try expectZeros(end..<(entries.first?.checksums ?? end))
     }
 
+    /// The bytes of a section of this file that one checksum covers.
+    func checksumBlockBytes(of section: Section) -> Int {
+        let shift = entries.first { $0.id == section.id }?.checksumShift ?? record.kind.checksumShift
+        return 1 << Int(shift)
+    }
+
     /// Checks the bytes of a section that a range touches, by whole checksum blocks.
     ///
     /// - Throws: `checksumMismatch`, `invalidArgument` for a range or section that is not this file's.

@@ -21,7 +21,7 @@ public final class FirstTouch: Sendable {
     public init(_ file: Container, _ section: Section) {
         self.file = file
         self.section = section
-        blockBytes = 1 << Int(file.record.kind.checksumShift)
+        blockBytes = file.checksumBlockBytes(of: section)
         let blocks = (section.count + blockBytes - 1) / blockBytes
         verified = Mutex(Verified(bits: [UInt64](repeating: 0, count: (blocks + 63) / 64), left: blocks))
     }
