@@ -38,4 +38,17 @@ struct GranaryErrorTests {
         #expect(
             "\(error)" == "checksum mismatch: expected a, found b (/d/f, line 3, section rows, byte 17)")
     }
+
+    @Test("is no command to a terminal and one line, whatever bytes of a file it quotes")
+    func controlCharacters() {
+        let error = GranaryError(
+            .malformedInput, "found \"a\u{1B}[2J\r\n\u{9B}é\u{7F}\u{202E}\u{2028}\"", path: "/d/\u{7}f",
+            section: "a\u{0}b")
+        #expect(
+            "\(error)"
+                == "malformed input: found \"a\\u{1b}[2J\\u{d}\\u{a}\\u{9b}é\\u{7f}\\u{202e}\\u{2028}\" "
+                + "(/d/\\u{7}f, section a\\u{0}b)")
+        let long = GranaryError(.malformedInput, String(repeating: "x", count: 1 << 20))
+        #expect("\(long)".utf8.count < 5000 && "\(long)".hasSuffix("x…"))
+    }
 }

@@ -89,16 +89,41 @@ public struct GranaryError: Error, Sendable, Equatable {
 }
 
 extension GranaryError: CustomStringConvertible {
-    /// The message, then the place.
+    /// The message, then the place, in one line: what message and path quote of a file or a name may be
+    /// anything, and is shown as no command to a terminal and up to a length.
     public var description: String {
         var place: [String] = []
-        if let path { place.append(path) }
+        if let path { place.append(Self.shown(path)) }
         if let line { place.append("line \(line)") }
-        if let section { place.append("section \(section)") }
+        if let section { place.append("section \(Self.shown(section))") }
         if let byteOffset { place.append("byte \(byteOffset)") }
-        var text = "\(code): \(message)"
+        var text = "\(code): \(Self.shown(message))"
         if !place.isEmpty { text += " (\(place.joined(separator: ", ")))" }
         return text
+    }
+
+    /// Most scalars of a message or path that are shown: more than the longest path of Linux has.
+    private static let mostShown = 4200
+
+    private static func shown(_ text: String) -> String {
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars.prefix(mostShown) {
+            let properties = scalar.properties
+            switch properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator:
+                shown.append(contentsOf: scalar.escaped)
+            case .format where properties.isBidiControl: shown.append(contentsOf: scalar.escaped)
+            default: shown.append(scalar)
+            }
+        }
+        if text.unicodeScalars.dropFirst(mostShown).first != nil { shown.append("…") }
+        return String(shown)
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var escaped: String.UnicodeScalarView {
+        "\\u{\(String(value, radix: 16))}".unicodeScalars
     }
 }
 
