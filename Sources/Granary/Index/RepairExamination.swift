@@ -82,6 +82,7 @@ struct RepairExamination {
             do throws(GranaryError) {
                 let manifest = try IndexDirectory.manifest(generation, fileSystem: fileSystem, path: path)
                 _ = try SchemaCodec.decode(manifest.schema, path: path)
+                try manifest.checkFiles(path)
                 return (manifest, generations.max() ?? generation, first)
             } catch {
                 let found = try damage(error)

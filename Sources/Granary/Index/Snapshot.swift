@@ -27,6 +27,7 @@ public final class Snapshot: Sendable {
         manifest: Manifest, schema: Schema, path: String, fileSystem: any FileSystem, reading: Reading,
         known: Snapshot?
     ) throws(GranaryError) {
+        try manifest.checkFiles(path)
         var segments: [SegmentReader] = []
         for record in manifest.segments {
             if let shared = known?.reader(of: record, in: manifest) {

@@ -33,6 +33,7 @@ final class WriterCore: Sendable {
         if let dense = schema.dense { denseCodec = try DenseRowCodec(dense) } else { denseCodec = nil }
         lane = CommitLane(path: directory.path, longestWait: options.maximumStall)
         let manifest = directory.manifest
+        try manifest.checkFiles(directory.path)
         var readers: [SegmentReader] = []
         for record in manifest.segments {
             readers.append(

@@ -210,17 +210,6 @@ import Testing
         }
     }
 
-    @Test func statisticsOfFilesBeyondEveryDiskAreThoseThatFit() throws {
-        let files = try Self.files(.float16, tokens: false, wide: false)
-        let none = Identifier128(high: 0, low: 0)
-        let fileSystem = try IndexImage.rewrite(
-            files, directory: TestIndex.path,
-            manifest: { $0.files.append(FileRecord(id: none, kind: .dead, length: .max, rootHash: none)) })
-        let snapshot = try Index.open(at: TestIndex.path, fileSystem: fileSystem).snapshot()
-        #expect(snapshot.statistics().bytesOnDisk == .max)
-        try snapshot.verify(.full)
-    }
-
     @Test func aRepairOfFilesBeyondEveryDiskLosesTheirSegments() throws {
         let files = try Self.files(.float16, tokens: false, wide: false)
         let fileSystem = try IndexImage.rewrite(
