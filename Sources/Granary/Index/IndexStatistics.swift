@@ -210,5 +210,6 @@ extension Snapshot {
             try segment.verifyContents(report, lastSequence: record?.lastSequence)
             try agreement.add(segment)
         }
+        if let conflict = try LiveAgreement.conflict(among: segments, cancellation) { throw conflict.error }
     }
 }

@@ -14,6 +14,7 @@ struct RepairExamination {
         var dead: Tombstones
         /// Whether the tombstones of the manifest are lost.
         let isRevived: Bool
+        var liveCount: Int { reader.documentCount - dead.count }
 
         /// The ordinals of its live documents with a key.
         func live(_ key: [UInt8], _ hash: KeyHash) -> [UInt32] {
@@ -58,7 +59,7 @@ struct RepairExamination {
                         reason: try damage(error), record: record))
             }
         }
-        try Self.settleDuplicates(&kept)
+        try settleConflicts(&kept, &lost, manifest, report)
         let revived = kept.compactMap { segment in
             reasons[segment.record.ordinal].map { reason in
                 RepairPlan.RevivedSegment(
@@ -72,6 +73,32 @@ struct RepairExamination {
             revived: revived,
             documents: kept.reduce(0) { $0 + $1.reader.documentCount - $1.dead.count }, manifest: manifest,
             evidence: try evidence(manifest))
+    }
+
+    /// Settles duplicates among what is kept. Of two segments with live documents that do not go together all
+    /// the same, the one with fewer is lost.
+    private func settleConflicts(
+        _ kept: inout [Segment], _ lost: inout [RepairPlan.LostSegment], _ manifest: Manifest,
+        _ report: BuildProgress
+    ) throws(GranaryError) {
+        while true {
+            // Each time anew: what a lost segment replaced is live again.
+            var settled = kept
+            try Self.settleDuplicates(&settled)
+            let conflict = try LiveAgreement.conflict(
+                among: settled.map { $0.reader.with(dead: $0.dead) }, report.cancellation)
+            guard let conflict else {
+                kept = settled
+                return
+            }
+            let (first, second) = conflict.segments
+            let position = settled[first].liveCount < settled[second].liveCount ? first : second
+            let record = kept.remove(at: position).record
+            lost.append(
+                RepairPlan.LostSegment(
+                    id: Self.name(record, manifest), documents: Int(record.documents - record.dead),
+                    reason: conflict.error, record: record))
+        }
     }
 
     /// The newest manifest that is sound, the number of the newest, and what is wrong with that.

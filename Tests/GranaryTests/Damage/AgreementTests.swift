@@ -67,4 +67,58 @@ import Testing
                 errorCode { _ = try Index.repairPlan(at: TestIndex.path, fileSystem: disk) } == .corrupt)
         }
     }
+
+    @Test func aKeyThatIsLiveInTwoSegmentsIsFoundAndRepaired() throws {
+        let (index, disk) = try Self.index(try Self.files(), Self.revive)
+        let error = #expect(throws: GranaryError.self) { try index.snapshot().verify(.full) }
+        #expect(error?.code == .corrupt && error?.section == "keys")
+        let plan = try Index.repairPlan(at: TestIndex.path, fileSystem: disk)
+        #expect(plan.lost.count == 1 && plan.lost.first?.documents == 2 && plan.documents == 3)
+        _ = try Index.repair(plan, fileSystem: disk)
+        let repaired = try index.snapshot()
+        try repaired.verify(.full)
+        #expect(repaired.documentCount == 3)
+        #expect(try Index.repairPlan(at: TestIndex.path, fileSystem: disk).isSound)
+    }
+
+    @Test func aSequenceNumberOfTwoLiveDocumentsIsFoundAndRepaired() throws {
+        let (index, disk) = try Self.index(try Self.files()) { manifest in
+            let first = manifest.segments[0].firstSequence
+            manifest.segments[1].lastSequence -= manifest.segments[1].firstSequence - first
+            manifest.segments[1].firstSequence = first
+        }
+        let error = #expect(throws: GranaryError.self) { try index.snapshot().verify(.full) }
+        #expect(error?.code == .corrupt && error?.section == "insertions")
+        let plan = try Index.repairPlan(at: TestIndex.path, fileSystem: disk)
+        // Two live documents each.
+        #expect(plan.lost.count == 1 && plan.documents == 2)
+        _ = try Index.repair(plan, fileSystem: disk)
+        try index.snapshot().verify(.full)
+    }
+
+    @Test func sequenceNumbersBetweenThoseOfAnotherSegmentAreSound() throws {
+        let test = try TestIndex()
+        for ids in [["a", "b"], ["c", "d"]] {
+            try test.write { (writer) throws(GranaryError) in
+                for id in ids {
+                    try writer.upsert(
+                        Document(id: .string(id), sparse: try SparseVector(components: [1], weights: [1])))
+                    for _ in 0..<5 { try writer.delete(id: "none") }
+                }
+            }
+        }
+        let (index, _) = try Self.index(try test.files()) { manifest in
+            manifest.segments[1].firstSequence -= 9
+            manifest.segments[1].lastSequence -= 9
+        }
+        try index.snapshot().verify(.full)
+        let writer = try index.writer(.small())
+        try writer.merge(to: 1)
+        writer.close()
+        var ids: [DocumentKey] = []
+        let merged = try index.snapshot()
+        try merged.verify(.full)
+        try merged.forEachDocument { ids.append($0.id) }
+        #expect(ids == ["a", "c", "b", "d"])
+    }
 }
