@@ -11,6 +11,7 @@ extension SegmentReader {
         var insertions: [UInt64] = []
         var total: UInt64 = 0
         var payloads = PayloadCursor(payloads)
+        var components = ComponentFacts(count: Int(facts.components))
         for ordinal in 0..<UInt32(documentCount) {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
@@ -18,6 +19,7 @@ extension SegmentReader {
                 throw malformed(.rows, at: Int(ordinal))
             }
             total += UInt64(entries.components.count)
+            guard components.add(entries) else { throw malformed(.rows, at: Int(ordinal)) }
             // Sequence numbers wrap around in a manifest that no writer makes.
             insertions.append(sequence(ordinal) &- firstSequence)
             _ = try key(ordinal)
@@ -31,8 +33,9 @@ extension SegmentReader {
         if let place = keys.firstFault() { throw malformed(.keyHashes, at: place) }
         for column in fields.columns { try column.verify() }
         try verifyComponents()
-        try verifyBlocks()
-        try verifyImpacts()
+        try verifyMaxima(components)
+        try verifyBlocks(components)
+        try verifyImpacts(components)
         try dense?.verifyContents(progress.cancellation)
         // Reading it all has told the system otherwise.
         adviseRandom()
@@ -51,11 +54,52 @@ extension SegmentReader {
         }
     }
 
-    private func verifyBlocks() throws(GranaryError) {
+    /// What the rows say of components, to be compared with what stands beside their lists.
+    private struct ComponentFacts {
+        /// The largest weight of each.
+        private(set) var largest: [Float]
+        /// The documents that have each.
+        private(set) var counts: [UInt32]
+
+        init(count: Int) {
+            largest = [Float](repeating: 0, count: count)
+            counts = [UInt32](repeating: 0, count: count)
+        }
+
+        /// Counts a row in; false for components that there are not.
+        mutating func add(_ entries: RowEntries) -> Bool {
+            for (local, weight) in zip(entries.components, entries.weights) {
+                guard Int(local) < counts.count else { return false }
+                largest[Int(local)] = max(largest[Int(local)], weight)
+                counts[Int(local)] += 1
+            }
+            return true
+        }
+    }
+
+    /// Searches leave lists out by these maxima.
+    private func verifyMaxima(_ components: ComponentFacts) throws(GranaryError) {
+        let (stored, flags) = (largestWeights, listFlagBytes)
+        for local in components.largest.indices {
+            guard stored[local] == components.largest[local] else { throw malformed(.listMaxima, at: local) }
+            guard let flag = flags.byte(at: local), flag <= 1 else { throw malformed(.listFlags, at: local) }
+        }
+    }
+
+    /// Whether what a list says of its completeness is true, given how many documents it has: a search that
+    /// has read complete lists looks for no more.
+    private func isFlagSound(_ local: UInt32, _ components: ComponentFacts, found: Int) -> Bool {
+        !isComplete(local) || found == Int(components.counts[Int(local)])
+    }
+
+    private func verifyBlocks(_ components: ComponentFacts) throws(GranaryError) {
         var next: UInt32 = 0
         var postingCount: UInt64 = 0
         var fresh = [UInt32](repeating: 0, count: 255)
+        // By document: the last list that has it, from 1.
+        var seen = [UInt32](repeating: 0, count: facts.blocks > 0 ? documentCount : 0)
         for local in 0..<facts.components {
+            var found = 0
             let blocks = try list(local)
             guard blocks.lowerBound == next || facts.blocks == 0 else {
                 throw malformed(.lists, at: Int(local))
@@ -72,8 +116,14 @@ extension SegmentReader {
                 else { throw malformed(.postings, at: Int(block)) }
                 for ordinal in fresh[..<count] {
                     guard try hasComponent(local, ordinal) else { throw malformed(.postings, at: Int(block)) }
+                    guard seen[Int(ordinal)] != local + 1 else { throw malformed(.postings, at: Int(block)) }
+                    seen[Int(ordinal)] = local + 1
+                    found += 1
                 }
                 postingCount += UInt64(count)
+            }
+            guard hasImpacts || isFlagSound(local, components, found: found) else {
+                throw malformed(.listFlags, at: Int(local))
             }
             var summarised = 0
             for table in try tables(local) {
@@ -87,7 +137,7 @@ extension SegmentReader {
         }
     }
 
-    private func verifyImpacts() throws(GranaryError) {
+    private func verifyImpacts(_ components: ComponentFacts) throws(GranaryError) {
         if !hasImpacts { return }
         let lists = impacts
         var total: UInt64 = 0
@@ -106,6 +156,9 @@ extension SegmentReader {
             }
             for (ordinal, level) in found where Kernels.level(of: try weight(local, ordinal)) != level {
                 throw malformed(.impacts, at: Int(local))
+            }
+            guard isFlagSound(local, components, found: found.count) else {
+                throw malformed(.listFlags, at: Int(local))
             }
         }
         guard total == facts.postings else { throw malformed(.impacts, at: Int(facts.components)) }

@@ -218,6 +218,10 @@ struct SegmentReader: Sendable {
 
     /// Whether a component's list has every document of the component.
     func isComplete(_ local: UInt32) -> Bool { listFlags.bytes.byte(at: Int(local)) == 1 }
+    /// By local component: what `isComplete` looks at.
+    var listFlagBytes: RawSpan {
+        @_lifetime(borrow self) get { listFlags.bytes }
+    }
 
     /// The posting blocks.
     var postings: RawSpan {

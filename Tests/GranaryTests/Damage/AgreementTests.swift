@@ -121,4 +121,46 @@ import Testing
         try merged.forEachDocument { ids.append($0.id) }
         #expect(ids == ["a", "c", "b", "d"])
     }
+
+    @Test(arguments: ["list maxima", "list flags"], [0, 1000])
+    func whatStandsBesideAListAndIsNotTrueIsFound(_ name: String, _ blocksFrom: Int) throws {
+        var options = WriterOptions.small(exactBelow: 10, blocksFrom: blocksFrom, calibrationQueries: 2)
+        options.build.postingsPerDocument = 2
+        let collection = try Collection.random(documents: 90, components: 12, seed: 113)
+        let test = try TestIndex(collection.documents, options: options)
+        let snapshot = try test.index.snapshot()
+        #expect((snapshot.statistics().segments[0].blocks > 0) == (blocksFrom == 0))
+        try snapshot.verify(.full)
+        var changes = 0
+        let disk = try IndexImage.rewrite(
+            try test.files(), directory: TestIndex.path,
+            section: { _, section, bytes in
+                guard section.id.name == name else { return bytes }
+                // Half of each maximum; every list whole.
+                let changed =
+                    name == "list flags"
+                    ? bytes.map { _ in UInt8(1) }
+                    : bytes.enumerated().map { $0 % 4 == 3 ? $1 - 1 : $1 }
+                changes += changed == bytes ? 0 : 1
+                return changed
+            })
+        #expect(changes == 1)
+        let damaged = try Index.open(at: TestIndex.path, fileSystem: disk).snapshot()
+        let error = #expect(throws: GranaryError.self) { try damaged.verify(.full) }
+        #expect(error?.code == .corrupt && error?.section == name)
+    }
+
+    @Test func aRowThatIsLongerThanTheLongestIsFound() throws {
+        let disk = try IndexImage.rewrite(
+            try Self.files(), directory: TestIndex.path,
+            section: { _, section, bytes in
+                guard section.id.name == "dense" else { return bytes }
+                var bytes = bytes
+                RepairedBytes.put(Float(0.5).bitPattern, at: 20, in: &bytes)
+                return bytes
+            })
+        let snapshot = try Index.open(at: TestIndex.path, fileSystem: disk).snapshot()
+        let error = #expect(throws: GranaryError.self) { try snapshot.verify(.full) }
+        #expect(error?.code == .corrupt && error?.section == "dense")
+    }
 }

@@ -80,7 +80,15 @@ struct DenseVectors: Sendable {
                     byteOffset: UInt64(ordinal) * 4)
             }
             taken[place] = true
-            _ = try files[file].vector(row)
+            let length = try files[file].vector(row).reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            // Searches stop early by it. What a sum of doubles loses is far below the half of a float's
+            // digit.
+            guard length <= Double(files[file].facts.largestNorm) * (1 + 0x1p-36) else {
+                throw GranaryError(
+                    .corrupt,
+                    "expected rows up to \(files[file].facts.largestNorm) long, found one of \(length)",
+                    path: files[file].container.path, section: SectionID.dense.name)
+            }
         }
     }
 }
