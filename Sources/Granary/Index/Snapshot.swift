@@ -179,6 +179,7 @@ public final class Snapshot: Sendable {
     ///
     /// - Throws: `invalidArgument` for an id that cannot be one, `corrupt` for damaged bytes.
     public func score(_ query: SparseVector, ids: [DocumentKey]) throws(GranaryError) -> [Float?] {
+        try SnapshotSearch.validate(query)
         let resolved = resolve(query)
         var scores: [Float?] = []
         for id in ids {

@@ -21,6 +21,7 @@ struct SnapshotSearch {
 
     /// - Throws: `invalidArgument`.
     static func validate(_ query: Query) throws(GranaryError) {
+        try validate(query.sparse)
         guard query.k >= 1 else {
             throw GranaryError(.invalidArgument, "expected a k of at least 1, found \(query.k)")
         }
@@ -39,6 +40,16 @@ struct SnapshotSearch {
                     "expected a list mass and a least impact of 0...1 and an estimate factor of at least 0, found \(settings.listMass), \(settings.leastImpact) and \(settings.estimateFactor)"
                 )
             }
+        }
+    }
+
+    /// Most components of a query: the place of one in it is told in 16 bits.
+    private static let mostComponents = 65_535
+
+    static func validate(_ vector: SparseVector) throws(GranaryError) {
+        guard vector.count <= mostComponents else {
+            throw GranaryError(
+                .tooLarge, "expected a query of up to \(mostComponents) components, found \(vector.count)")
         }
     }
 

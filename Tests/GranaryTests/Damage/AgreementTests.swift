@@ -163,4 +163,24 @@ import Testing
         let error = #expect(throws: GranaryError.self) { try snapshot.verify(.full) }
         #expect(error?.code == .corrupt && error?.section == "dense")
     }
+
+    @Test func aQueryOfMoreComponentsThanHavePlacesIsTooLarge() throws {
+        let most: UInt32 = 65_535
+        let documents = try (0..<3).map { (number: UInt32) throws(GranaryError) -> Document in
+            let components = number * 30_000..<(number + 1) * 30_000
+            return Document(
+                id: .number(UInt64(number)),
+                sparse: try SparseVector(
+                    components: Array(components), weights: components.map { _ in 1 }))
+        }
+        let snapshot = try TestIndex(documents).index.snapshot()
+        func query(_ count: UInt32) throws(GranaryError) -> SparseVector {
+            try SparseVector(components: Array(0..<count), weights: (0..<count).map { _ in 1 })
+        }
+        let hits = try snapshot.search(Query(sparse: try query(most), k: 3, exact: true))
+        #expect(hits.map(\.score) == [30_000, 30_000, 5535])
+        let tooMany = try query(most + 1)
+        #expect(errorCode { _ = try snapshot.search(Query(sparse: tooMany, k: 3)) } == .tooLarge)
+        #expect(errorCode { _ = try snapshot.score(tooMany, ids: [.number(0)]) } == .tooLarge)
+    }
 }
