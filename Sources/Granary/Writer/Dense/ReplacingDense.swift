@@ -53,9 +53,12 @@ struct DenseReplacements {
                     })
                 else { continue }
                 let keeps = RevisedDenseRows.keeps
-                let empty = [UInt32](repeating: keeps, count: segment.reader.documentCount)
-                if places[segment.id, default: empty][Int(ordinal)] == keeps {
-                    places[segment.id, default: empty][Int(ordinal)] = UInt32(number)
+                // Made for a segment once: for each of its documents it would take as long as all of them.
+                if places[segment.id] == nil {
+                    places[segment.id] = [UInt32](repeating: keeps, count: segment.reader.documentCount)
+                }
+                if places[segment.id]?[Int(ordinal)] == keeps {
+                    places[segment.id]?[Int(ordinal)] = UInt32(number)
                     documents += 1
                 }
                 break
