@@ -146,19 +146,41 @@ struct RepairExamination {
     static func settleDuplicates(_ segments: inout [Segment]) throws(GranaryError) {
         for position in segments.indices where segments[position].isRevived {
             let reader = segments[position].reader
-            for ordinal in 0..<UInt32(reader.documentCount) {
-                guard let key = reader.keys.bytes(of: ordinal) else {
-                    throw reader.malformed(.keys, at: Int(ordinal))
-                }
-                let (hash, sequence) = (KeyHash(key), reader.sequence(ordinal))
-                let isReplaced = segments.indices.contains { other in
-                    segments[other].live(key, hash).contains { found in
-                        // Its own tombstones say which of two is the live one, where they are known.
-                        !segments[other].isRevived || segments[other].reader.sequence(found) > sequence
+            let count = Kernels.longs(reader.keys.hashes.bytes).count
+            // Equal keys stand together here, so that each is looked for once, however many have it.
+            var start = 0
+            while start < count {
+                let hashes = Kernels.longs(reader.keys.hashes.bytes)
+                let ordinals = Kernels.words(reader.keys.ordinals.bytes)
+                var same: [[UInt8]: [UInt32]] = [:]
+                var end = start
+                while end < count, hashes[end] == hashes[start] {
+                    guard let key = reader.keys.bytes(of: ordinals[end]) else {
+                        throw reader.malformed(.keys, at: Int(ordinals[end]))
                     }
+                    same[key, default: []].append(ordinals[end])
+                    end += 1
                 }
-                if isReplaced { _ = segments[position].dead.insert(ordinal) }
+                start = end
+                for (key, ordinals) in same { settle(key, ordinals, of: position, &segments) }
             }
+        }
+    }
+
+    /// Deletes the documents of a key in a segment unless they are newer than all others.
+    private static func settle(
+        _ key: [UInt8], _ ordinals: [UInt32], of position: Int, _ segments: inout [Segment]
+    ) {
+        let hash = KeyHash(key)
+        var newest: UInt64 = 0
+        for segment in segments {
+            for found in segment.live(key, hash) {
+                // Its own tombstones say which of two is the live one, where they are known.
+                newest = max(newest, segment.isRevived ? segment.reader.sequence(found) : .max)
+            }
+        }
+        for ordinal in ordinals where segments[position].reader.sequence(ordinal) < newest {
+            _ = segments[position].dead.insert(ordinal)
         }
     }
 

@@ -183,4 +183,54 @@ import Testing
         #expect(errorCode { _ = try snapshot.search(Query(sparse: tooMany, k: 3)) } == .tooLarge)
         #expect(errorCode { _ = try snapshot.score(tooMany, ids: [.number(0)]) } == .tooLarge)
     }
+
+    /// Several documents of a segment may have one key, all but one of them dead.
+    @Test func aRepairOfManyDocumentsOfOneKeyKeepsTheNewestAndDoesNotCompareEachWithEach() throws {
+        let count = 6000
+        let test = try TestIndex()
+        try test.write { (writer) throws(GranaryError) in
+            for number in 0..<count {
+                try writer.upsert(
+                    Document(
+                        id: .number(UInt64(number)),
+                        sparse: try SparseVector(components: [1], weights: [Float(number + 1)])))
+            }
+        }
+        try test.write { (writer) throws(GranaryError) in
+            for number in 1..<count { try writer.delete(id: .number(UInt64(number))) }
+        }
+        let key = [UInt8(1)] + [UInt8](repeating: 0, count: 8)
+        let hash = Checksum.blake2s128(key).high
+        let disk = try IndexImage.rewrite(
+            try test.files(), directory: TestIndex.path,
+            section: { _, section, bytes in
+                switch section.id.name {
+                case "keys": return (0..<count).flatMap { _ in key }
+                case "key hashes":
+                    var bytes = bytes
+                    for place in 0..<count { RepairedBytes.put(hash, at: 8 * place, in: &bytes) }
+                    return bytes
+                case "key ordinals":
+                    var bytes = bytes
+                    for place in 0..<count { RepairedBytes.put(UInt32(place), at: 4 * place, in: &bytes) }
+                    return bytes
+                default: return bytes
+                }
+            })
+        let index = try Index.open(at: TestIndex.path, fileSystem: disk)
+        try index.snapshot().verify(.full)
+        // Without the deletes, the newest is the one that is live.
+        let files = try disk.files(in: TestIndex.path)
+        let damaged = try IndexImage.rewrite(
+            files, directory: TestIndex.path,
+            section: { _, section, bytes in section.id.name == "dead" ? [] : bytes })
+        let plan = try Index.repairPlan(at: TestIndex.path, fileSystem: damaged)
+        #expect(plan.lost.isEmpty && plan.revived.count == 1 && plan.documents == 1)
+        _ = try Index.repair(plan, fileSystem: damaged)
+        let repaired = try Index.open(at: TestIndex.path, fileSystem: damaged).snapshot()
+        try repaired.verify(.full)
+        #expect(
+            try repaired.document(id: .number(0))?.sparse
+                == SparseVector(components: [1], weights: [Float(count)]))
+    }
 }
