@@ -18,8 +18,6 @@ struct PayloadSpill: ~Copyable {
 
     /// A block is closed once it has this many bytes before compression.
     private static let blockBytes = 64 << 10
-    /// The largest payload.
-    static let largestPayload = 16 << 20
 
     private var file: TemporaryFile
     private let method: PayloadCompression
@@ -37,9 +35,10 @@ struct PayloadSpill: ~Copyable {
 
     /// Throws `tooLarge` over 16 MiB.
     static func check(_ payload: [UInt8]) throws(GranaryError) {
-        guard payload.count <= largestPayload else {
+        let largest = Compression.largestPayload
+        guard payload.count <= largest else {
             throw GranaryError(
-                .tooLarge, "expected a payload of up to \(largestPayload) bytes, found \(payload.count)")
+                .tooLarge, "expected a payload of up to \(largest) bytes, found \(payload.count)")
         }
     }
 

@@ -6,6 +6,8 @@ import GranaryStorage
 package enum Compression {
     /// The largest block that is written or read, in bytes before compression.
     static let largestBlock = 32 << 20
+    /// The largest payload, in bytes.
+    static let largestPayload = 16 << 20
     private static let zstdLevel: Int32 = 3
 
     /// - Throws: `tooLarge` when the library has no memory.

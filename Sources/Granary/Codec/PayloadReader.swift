@@ -58,6 +58,12 @@ struct PayloadReader: Sendable {
 
     /// A part of a block.
     fileprivate func part(_ bytes: [UInt8], _ offset: Int, _ length: Int) throws(GranaryError) -> [UInt8] {
+        // A merge would put a longer one into a block that no reader takes.
+        guard length <= Compression.largestPayload else {
+            throw GranaryError(
+                .corrupt, "expected a payload of up to \(Compression.largestPayload) bytes, found \(length)",
+                path: path, section: SectionID.payloadPositions.name)
+        }
         guard offset <= bytes.count, length <= bytes.count - offset else {
             throw GranaryError(
                 .corrupt,
