@@ -59,7 +59,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
 
     /// Throws `tooLarge` for a payload or vector that is too large.
     static func check(_ document: Document) throws(GranaryError) {
-        guard document.sparse.count < 32_768 else {
+        guard document.sparse.count <= RowEntries.mostEntries else {
             throw GranaryError(
                 .tooLarge, "expected a vector of fewer than 32768 components, found \(document.sparse.count)")
         }

@@ -15,7 +15,10 @@ extension SegmentReader {
         for ordinal in 0..<UInt32(documentCount) {
             if ordinal % 4096 == 0 { try progress.cancellation?.check() }
             let entries = try entries(ordinal)
-            guard RowCheck.isSound(rows, fine, steps: steps, ordinal: ordinal) else {
+            // No writer takes more: such a document could be read, and never merged.
+            guard entries.components.count <= RowEntries.mostEntries,
+                RowCheck.isSound(rows, fine, steps: steps, ordinal: ordinal)
+            else {
                 throw malformed(.rows, at: Int(ordinal))
             }
             total += UInt64(entries.components.count)

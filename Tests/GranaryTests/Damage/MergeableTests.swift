@@ -41,4 +41,47 @@ import Testing
             if isSound { try index.snapshot().verify(.full) }
         }
     }
+
+    @Test(arguments: [(16_376, true), (16_384, false)])
+    func aRowOfMoreEntriesThanAWriterTakesIsFound(_ most: Int, _ isSound: Bool) throws {
+        let documents = try (0..<2).map { (number: Int) throws(GranaryError) -> Document in
+            let components = number * most..<(number + 1) * most
+            return Document(
+                id: .number(UInt64(number)),
+                sparse: try SparseVector(
+                    components: components.map { UInt32($0) }, weights: components.map { _ in 1 }))
+        }
+        let test = try TestIndex(documents)
+        let ids = (0..<UInt32(2 * most)).map { $0 }
+        let codes = [UInt8](repeating: unsafe granary_code_floor(1), count: ids.count)
+        var row = [UInt8](repeating: 0, count: 4 * ids.count + 1024)
+        var stored: UInt32 = 0
+        let length = unsafe granary_row_encode(ids, codes, ids.count, 0, &row, nil, &stored)
+        #expect(stored == UInt32(2 * most))
+        let (units, groups) = (UInt32(length / 8), UInt32(2 * most / 8))
+        let disk = try IndexImage.rewrite(
+            try test.files(), directory: TestIndex.path,
+            section: { _, section, bytes in
+                var bytes = bytes
+                func put(_ words: [UInt32]) {
+                    for (place, word) in words.enumerated() {
+                        RepairedBytes.put(word, at: 4 * place, in: &bytes)
+                    }
+                }
+                switch section.id.name {
+                case "rows": return Array(row[..<length]) + bytes[(bytes.count / 2)...]
+                case "row starts":
+                    let old = UInt32(RepairedBytes.number(at: 8, 4, in: bytes))
+                    put([0, units, units + old / 2])
+                case "fine weights": return [UInt8](repeating: 0, count: 3 * most)
+                case "fine starts": put([0, groups, groups + UInt32(most / 8)])
+                case "segment": RepairedBytes.put(UInt64(3 * most), at: 16, in: &bytes)
+                default: break
+                }
+                return bytes
+            })
+        let index = try Index.open(at: TestIndex.path, fileSystem: disk)
+        #expect(try index.snapshot().document(id: .number(0)) != nil)
+        #expect(errorCode { try index.snapshot().verify(.full) } == (isSound ? nil : .corrupt))
+    }
 }

@@ -5,6 +5,9 @@ struct RowEntries {
     private(set) var components: [UInt32] = []
     private(set) var weights: [Float] = []
 
+    /// Most entries of a document (`Formats/rows.md`).
+    static let mostEntries = 32_767
+
     /// Nil for a malformed row, and for one of weights that no vector has.
     init?(_ rows: borrowing RowsView, _ fine: borrowing FineView, steps: Span<Float>, ordinal: UInt32) {
         guard let row = Kernels.decode(rows, ordinal: ordinal) else { return nil }
