@@ -84,6 +84,10 @@ struct SegmentBuilder: ~Copyable, Sendable {
         guard let offset = UInt32(exactly: sequence - firstSequence) else {
             throw GranaryError(.tooLarge, "expected documents of a segment within 2^32 operations")
         }
+        // A merge may take in more than what fills a buffer.
+        guard let keyEnd = UInt32(exactly: keys.count + key.count) else {
+            throw GranaryError(.tooLarge, "expected a segment of less than 4 GiB of keys")
+        }
         try payloads.makeRoom()
         try spill.makeRoom()
         if !isReadAgain {
@@ -102,7 +106,7 @@ struct SegmentBuilder: ~Copyable, Sendable {
         offsets.append(offset)
         entries += ids.count
         keys.append(contentsOf: key)
-        keyStarts.append(UInt32(keys.count))
+        keyStarts.append(keyEnd)
         guard let old = rowOfKey.updateValue(number, forKey: hash) else { return false }
         replaced.insert(old)
         return true
