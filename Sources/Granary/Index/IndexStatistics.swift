@@ -179,7 +179,8 @@ extension Index {
 public enum VerificationLevel: String, Sendable, CaseIterable {
     /// What opening has checked: headers, footers, lengths, section tables, root hashes.
     case structure
-    /// Every byte of every file against its checksum, and every row, block and key for consistency.
+    /// Every byte of every file against its checksum, every row, block and key for consistency, and that no
+    /// two live documents have one key or sequence number.
     case full
 }
 

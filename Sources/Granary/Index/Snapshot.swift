@@ -90,7 +90,8 @@ public final class Snapshot: Sendable {
     /// A hit is a live document that shares a component with the query. Synchronous: page faults block the
     /// calling thread.
     /// - Throws: `invalidArgument` for a k below 1, a recall or setting out of range, or a filter that the
-    ///   schema does not allow; `corrupt` for damaged bytes.
+    ///   schema does not allow; `tooLarge` for a query of over 65,535 components; `corrupt` for damaged
+    ///   bytes.
     public func search(_ query: Query) throws(GranaryError) -> [Hit] {
         var statistics = SearchStatistics()
         return try search(query, statistics: &statistics)
@@ -177,10 +178,11 @@ public final class Snapshot: Sendable {
     /// The scores of given documents, in their order; nil where there is no such document. Not sharing a
     /// component gives 0.
     ///
-    /// - Throws: `invalidArgument` for an id that cannot be one, `corrupt` for damaged bytes.
+    /// - Throws: `invalidArgument` for an id that cannot be one, `tooLarge` for a query of over 65,535
+    ///   components, `corrupt` for damaged bytes.
     public func score(_ query: SparseVector, ids: [DocumentKey]) throws(GranaryError) -> [Float?] {
-        try SnapshotSearch.validate(query)
         let resolved = resolve(query)
+        try SnapshotSearch.validate(resolved)
         var scores: [Float?] = []
         for id in ids {
             guard let (segment, ordinal) = try find(id) else {

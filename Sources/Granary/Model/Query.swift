@@ -11,7 +11,8 @@ public struct Query: Sendable, Equatable {
         case settings(SearchSettings)
     }
 
-    /// What is looked for. Tokens and components that the index does not know add nothing.
+    /// What is looked for. Tokens and components that the index does not know add nothing. Of
+    /// components, and of tokens that it knows, up to 65,535.
     public var sparse: SparseVector
     /// How many hits at most; at least 1.
     public var k: Int

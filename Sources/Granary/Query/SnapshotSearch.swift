@@ -21,7 +21,6 @@ struct SnapshotSearch {
 
     /// - Throws: `invalidArgument`.
     static func validate(_ query: Query) throws(GranaryError) {
-        try validate(query.sparse)
         guard query.k >= 1 else {
             throw GranaryError(.invalidArgument, "expected a k of at least 1, found \(query.k)")
         }
@@ -46,10 +45,12 @@ struct SnapshotSearch {
     /// Most components of a query: the place of one in it is told in 16 bits.
     private static let mostComponents = 65_535
 
-    static func validate(_ vector: SparseVector) throws(GranaryError) {
-        guard vector.count <= mostComponents else {
+    /// - Throws: `tooLarge`.
+    static func validate(_ query: ResolvedQuery) throws(GranaryError) {
+        let count = query.components.count
+        guard count <= mostComponents else {
             throw GranaryError(
-                .tooLarge, "expected a query of up to \(mostComponents) components, found \(vector.count)")
+                .tooLarge, "expected a query of up to \(mostComponents) components, found \(count)")
         }
     }
 
@@ -57,6 +58,7 @@ struct SnapshotSearch {
     func run(
         _ scratch: inout SearchScratch, _ statistics: inout SearchStatistics
     ) throws(GranaryError) -> [TopK.Entry] {
+        try Self.validate(resolved)
         if resolved.components.isEmpty { return [] }
         // More than every document is never asked for, whatever k says.
         let k = min(query.k, filter?.count ?? documentCount)
