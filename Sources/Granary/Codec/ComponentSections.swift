@@ -111,6 +111,18 @@ struct ComponentNames: Sendable {
         return Int(found) < count ? found : nil
     }
 
+    /// A component that leads to the local number of another one; nil in a sound table. Searches take what an
+    /// array says as it is.
+    func misledComponent() -> UInt32? {
+        // The scattered ones are as many as the components, each of which is found.
+        guard lookup.codec == ComponentSections.directCodec else { return nil }
+        let words = Kernels.words(lookup.bytes)
+        for component in words.indices where words[component] < count {
+            guard self.component(words[component]) == UInt32(component) else { return UInt32(component) }
+        }
+        return nil
+    }
+
     /// Those of some components that the segment has: local number × 2^32 + position, ascending.
     func locals(of wanted: [UInt32]) -> [UInt64] {
         var found: [UInt64] = []

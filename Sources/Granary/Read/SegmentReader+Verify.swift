@@ -45,6 +45,9 @@ extension SegmentReader {
     }
 
     private func verifyComponents() throws(GranaryError) {
+        if let component = names.misledComponent() {
+            throw malformed(.componentLookup, at: Int(component))
+        }
         for local in 0..<facts.components {
             guard let component = names.component(local), names.local(of: component) == local else {
                 throw malformed(.componentLookup, at: Int(local))
