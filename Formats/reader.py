@@ -72,6 +72,8 @@ class Manifest:
             expect(ordinal not in (known[0] for known in self.segments), f"segment {ordinal} twice")
             self.segments.append((ordinal, *self.read_segment(c, f"segment {ordinal}")))
             expect(ordinal < self.next_ordinal, f"segment {ordinal}: its ordinal reaches the next one's")
+        used = [place for *_, dead_file, places in self.segments for place in places + [dead_file] if place != NONE]
+        expect(sorted(used) == list(range(len(self.files))), "files that are in no segment, or in two")
         self.user_data = c.counted(1 << 20)
         expect(c.next("Q") == len(data) and c.at == len(data) - 24, "the length in the trailer")
 
@@ -267,6 +269,7 @@ class Segment:
         start, packed, raw = struct.unpack("<QII", entry)
         data = self.blocks_file.bytes(14)[start:start + packed]
         expect(len(data) == packed and raw <= 32 << 20 and offset + length <= raw, "a payload inside its block")
+        expect(length <= 16 << 20, f"a payload of {length} bytes")
         if self.compression > 0:
             data = expand_zstd(data, raw) if self.compression == 1 else expand_lz4(data, raw)
         expect(len(data) == raw, f"block {block} of payloads does not unpack to its length")
@@ -286,6 +289,7 @@ class Segment:
                 vector = self.vector(ordinal)
                 self.key(ordinal)
                 self.payload(ordinal)
+            expect(len(vector) <= 32767, f"document {ordinal}: {len(vector)} entries")
             total += len(vector)
             for local, weight in vector:
                 having.setdefault(local, {})[ordinal] = weight
