@@ -34,6 +34,10 @@ extension WriterCore {
             guard !sources.contains(where: { $0.manifest.index == source.manifest.index }) else {
                 throw GranaryError(.invalidArgument, "expected each index once", path: path)
             }
+            // No merge would take them here, as none does there.
+            if let conflict = try LiveAgreement.conflict(among: source.segments, cancellation) {
+                throw conflict.error
+            }
             sources.append(source)
         }
         let all = sources

@@ -175,9 +175,9 @@ public final class IndexWriter: Sendable {
     /// - Parameter paths: directories of indexes, with the weights of this one.
     /// - Returns: documents taken in.
     /// - Throws: `invalidArgument` (other weights, a vocabulary or steps that contradict those here, an index
-    ///   twice), `alreadyExists` (a segment that is here already), `unsupported` (an index that this version
-    ///   can read but not write), what opening an index finds wrong,
-    ///   `diskFull`. Complexity: a look-up for each document.
+    ///   twice), `alreadyExists` (a segment that is here already), `corrupt` (two live documents of one key
+    ///   or sequence number), `unsupported` (an index that this version can read but not write), what opening
+    ///   an index finds wrong, `diskFull`. Complexity: a look-up for each document.
     @discardableResult
     public func attach(
         _ paths: [String], cancellation: Cancellation? = nil

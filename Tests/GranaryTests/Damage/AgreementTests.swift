@@ -81,6 +81,15 @@ import Testing
         #expect(try Index.repairPlan(at: TestIndex.path, fileSystem: disk).isSound)
     }
 
+    @Test func anIndexWithAKeyThatIsLiveTwiceIsNotAttached() throws {
+        let (source, disk) = try Self.index(try Self.files(), Self.revive)
+        let index = try Index.create(at: "other", schema: source.schema, fileSystem: disk)
+        let writer = try index.writer(.small())
+        defer { writer.close() }
+        #expect(errorCode { _ = try writer.attach([TestIndex.path]) } == .corrupt)
+        #expect(try writer.refresh().documentCount == 0)
+    }
+
     @Test func aSequenceNumberOfTwoLiveDocumentsIsFoundAndRepaired() throws {
         let (index, disk) = try Self.index(try Self.files()) { manifest in
             let first = manifest.segments[0].firstSequence
