@@ -112,16 +112,6 @@ struct SegmentBuilder: ~Copyable, Sendable {
         return true
     }
 
-    /// Documents added so far, replaced ones too: the row of the next.
-    var rowCount: Int { spill.rowCount }
-
-    /// Adds the values of the schema's fields that another segment has.
-    ///
-    /// - Parameter rowOf: by ordinal there, the row here; `UInt32.max` for a document that is left out.
-    mutating func addValues(of columns: FieldColumns, rowOf: [UInt32]) throws(GranaryError) {
-        try fields.add(columns, rowOf: rowOf)
-    }
-
     /// Takes a document out again; returns whether it was here.
     mutating func remove(hash: KeyHash) -> Bool {
         guard let row = rowOfKey.removeValue(forKey: hash) else { return false }

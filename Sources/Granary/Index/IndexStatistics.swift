@@ -179,8 +179,8 @@ extension Index {
 public enum VerificationLevel: String, Sendable, CaseIterable {
     /// What opening has checked: headers, footers, lengths, section tables, root hashes.
     case structure
-    /// Every byte of every file against its checksum, every row, block and key for consistency, and that no
-    /// two live documents have one key or sequence number.
+    /// Every byte of every file against its checksum, every row, block, key and field for consistency, and
+    /// that no two live documents have one key or sequence number.
     case full
 }
 
@@ -198,6 +198,7 @@ extension Snapshot {
         let total = bytesOnDisk
         var done: UInt64 = 0
         var agreement = try SegmentAgreement()
+        let fields = FieldAgreement(schema.fields)
         for segment in segments {
             for file in segment.files {
                 try file.verify { (bytes) throws(GranaryError) in
@@ -209,6 +210,7 @@ extension Snapshot {
                 $0.files.first.map { manifest.files[Int($0)] } == segment.blocks.record
             }
             try segment.verifyContents(report, lastSequence: record?.lastSequence)
+            try fields.check(segment, cancellation)
             try agreement.add(segment)
         }
         if let conflict = try LiveAgreement.conflict(among: segments, cancellation) { throw conflict.error }

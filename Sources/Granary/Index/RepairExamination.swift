@@ -33,6 +33,7 @@ struct RepairExamination {
         var (kept, lost): ([Segment], [RepairPlan.LostSegment]) = ([], [])
         var reasons: [UInt64: GranaryError] = [:]
         var agreement = try SegmentAgreement()
+        let fields = FieldAgreement(try SchemaCodec.decode(manifest.schema, path: path).fields)
         for record in manifest.segments {
             do throws(GranaryError) {
                 var deletesDamage: GranaryError?
@@ -49,6 +50,7 @@ struct RepairExamination {
                     }
                 }
                 try segment.reader.verifyContents(report, lastSequence: record.lastSequence)
+                try fields.check(segment.reader, report.cancellation)
                 try agreement.add(segment.reader)
                 reasons[record.ordinal] = deletesDamage
                 kept.append(segment)

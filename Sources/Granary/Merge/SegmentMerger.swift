@@ -23,10 +23,7 @@ enum SegmentMerger {
         var builder = SegmentBuilder(context)
         var payloads = inputs.map { PayloadCursor($0.payloads) }
         var dense = MergedDenseRows(inputs.map(\.dense))
-        // By input and ordinal: the row of the output.
-        var fieldRows = inputs.map {
-            [UInt32](repeating: .max, count: $0.fields.isEmpty ? 0 : $0.documentCount)
-        }
+        let extraction = FieldExtraction(context.schema.fields)
         var done = 0
         var last: UInt64?
         while let (number, ordinal, sequence) = order.next() {
@@ -41,13 +38,12 @@ enum SegmentMerger {
                 throw input.malformed(.keys, at: Int(ordinal))
             }
             dense.append(input: number, ordinal: ordinal)
-            if !fieldRows[number].isEmpty { fieldRows[number][Int(ordinal)] = UInt32(builder.rowCount) }
+            let payload = try payloads[number].payload(ordinal)
             _ = try builder.add(
                 key: key, hash: KeyHash(key), components: components, weights: weights,
-                payload: try payloads[number].payload(ordinal), sequence: sequence, isReadAgain: true)
-        }
-        for (input, rowOf) in zip(inputs, fieldRows) where !rowOf.isEmpty {
-            try builder.addValues(of: input.fields, rowOf: rowOf)
+                payload: payload, sequence: sequence,
+                values: try extraction.values(of: payload, in: input.blocks),
+                isReadAgain: true)
         }
         guard builder.documentCount == total else {
             throw GranaryError(

@@ -159,6 +159,43 @@ import Testing
         #expect(error?.code == .corrupt && error?.section == name)
     }
 
+    /// A value of another document, one too few, one too many; a merge takes them from the payloads anew.
+    @Test(arguments: [[0, 2], [0], [0, 1, 2]]) func fieldsThatContradictPayloadsAreFound(_ found: [Int])
+        throws
+    {
+        let test = try TestIndex(Schema(fields: [Field("n", .integer)]))
+        try test.write { (writer) throws(GranaryError) in
+            for (number, value) in [7, 7, 8].enumerated() {
+                try writer.upsert(
+                    Document(
+                        id: .number(UInt64(number)), sparse: try SparseVector(["x": 1]),
+                        payload: Array("{\"n\": \(value)}".utf8)))
+            }
+        }
+        let disk = try IndexImage.rewrite(
+            try test.files(), directory: TestIndex.path,
+            section: { _, section, bytes in
+                switch section.id.name {
+                case "field ordinals": (found + [2]).flatMap { [UInt8($0), 0, 0, 0] }
+                case "field runs": [0, found.count, found.count + 1].flatMap { [UInt8($0), 0, 0, 0] }
+                default: bytes
+                }
+            })
+        let index = try Index.open(at: TestIndex.path, fileSystem: disk)
+        let error = #expect(throws: GranaryError.self) { try index.snapshot().verify(.full) }
+        #expect(error?.code == .corrupt && error?.section == "field ordinals")
+        let writer = try index.writer(.small())
+        defer { writer.close() }
+        try writer.upsert(Document(id: .number(3), sparse: SparseVector(["x": 1])))
+        _ = try writer.commit()
+        try writer.merge(to: 1)
+        let merged = try index.snapshot()
+        try merged.verify(.full)
+        var query = Query(sparse: try SparseVector(["x": 1]), k: 9, exact: true)
+        query.filter = .equals("n", .integer(7))
+        #expect(try merged.search(query).map(\.id) == [.number(0), .number(1)])
+    }
+
     @Test func aRowThatIsLongerThanTheLongestIsFound() throws {
         let disk = try IndexImage.rewrite(
             try Self.files(), directory: TestIndex.path,

@@ -33,27 +33,10 @@ struct FieldBuffer: Sendable {
 
     /// Adds the values of a row.
     mutating func add(_ entries: [FieldEntry], row: UInt32) {
-        for entry in entries { add(entry.key, field: entry.field, rows: CollectionOfOne(row)) }
+        for entry in entries { add(entry.key, field: entry.field, row: row) }
     }
 
-    /// Adds what another segment has.
-    ///
-    /// - Parameter rowOf: by ordinal there, the row here; `UInt32.max` for a document that is left out.
-    /// - Throws: `corrupt`, also for a value that is none: what is written would carry it on.
-    mutating func add(_ fields: FieldColumns, rowOf: [UInt32]) throws(GranaryError) {
-        for (number, column) in fields.columns.enumerated() where number < columns.count {
-            for value in 0..<column.valueCount {
-                var rows: [UInt32] = []
-                try column.forEachOrdinal(of: value..<value + 1) { (ordinal) throws(GranaryError) in
-                    let row = rowOf[Int(ordinal)]
-                    if row != .max { rows.append(row) }
-                }
-                if !rows.isEmpty { add(try column.soundKey(value), field: number, rows: rows) }
-            }
-        }
-    }
-
-    private mutating func add(_ key: FieldKey, field: Int, rows: some Swift.Collection<UInt32>) {
+    private mutating func add(_ key: FieldKey, field: Int, row: UInt32) {
         let value: UInt64
         switch key {
         case .bits(let bits): value = bits
@@ -69,9 +52,9 @@ struct FieldBuffer: Sendable {
                 value = UInt64(number)
             }
         }
-        columns[field].rows.append(contentsOf: rows)
-        columns[field].values.append(contentsOf: repeatElement(value, count: rows.count))
-        count += rows.count
+        columns[field].rows.append(row)
+        columns[field].values.append(value)
+        count += 1
         most = max(most, columns[field].rows.count)
     }
 

@@ -51,6 +51,18 @@ struct FieldExtraction: Sendable {
         return found
     }
 
+    /// The values of a payload that a file has.
+    ///
+    /// - Throws: `corrupt` for a string that is too large for a field: no writer takes it.
+    func values(of payload: [UInt8]?, in file: Container) throws(GranaryError) -> [FieldEntry] {
+        do throws(GranaryError) {
+            return try values(of: payload)
+        } catch {
+            throw GranaryError(
+                .corrupt, error.message, path: file.path, section: SectionID.payloadBlocks.name)
+        }
+    }
+
     private func read(
         _ scanner: inout JSONScanner, _ node: Node, _ found: inout [FieldEntry]
     ) throws(GranaryError) {

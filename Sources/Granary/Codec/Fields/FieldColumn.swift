@@ -87,7 +87,7 @@ struct FieldColumn: Sendable {
     /// A value, which is one of its kind.
     ///
     /// - Throws: `corrupt`, also for a number that is none and for bytes that are no text.
-    func soundKey(_ value: Int) throws(GranaryError) -> FieldKey {
+    private func soundKey(_ value: Int) throws(GranaryError) -> FieldKey {
         let key = try key(value)
         let isSound =
             switch key {
@@ -155,6 +155,26 @@ struct FieldColumn: Sendable {
             guard Int(ordinal) < documents else { throw malformed(.fieldOrdinals(field), at: position) }
             try body(ordinal)
         }
+    }
+
+    /// Values of documents, all of them together.
+    var entryCount: Int { ordinals.count / 4 }
+
+    /// Whether a document has a value. Complexity: O(log n).
+    ///
+    /// - Throws: `corrupt`.
+    func has(_ key: FieldKey, _ ordinal: UInt32) throws(GranaryError) -> Bool {
+        let value = try count(before: key, isIncluding: false)
+        guard try count(before: key, isIncluding: true) == value + 1 else { return false }
+        let (starts, all) = (Kernels.words(runs.bytes), Kernels.words(ordinals.bytes))
+        var (low, high) = (Int(starts[value]), Int(starts[value + 1]))
+        guard low <= high, high <= all.count else { throw malformed(.fieldRuns(field), at: value) }
+        let end = high
+        while low < high {
+            let middle = (low + high) / 2
+            if all[middle] < ordinal { low = middle + 1 } else { high = middle }
+        }
+        return low < end && all[low] == ordinal
     }
 
     /// Checks that the column says what a writer makes.

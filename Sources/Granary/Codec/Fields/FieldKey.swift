@@ -1,6 +1,6 @@
 /// A value of a field as columns order it: numbers and booleans by 64 bits whose unsigned order is theirs,
 /// strings by their bytes.
-enum FieldKey: Sendable, Equatable {
+enum FieldKey: Sendable, Hashable {
     case bits(UInt64)
     case text([UInt8])
 
