@@ -11,9 +11,26 @@ enum ImportHarness {
         let options = input.byte()
         let bytes = input.rest()
         if importer == .truth { return try VectorImport.checkTruth(bytes) }
+        if importer == .names { return try checkNames(bytes) }
         if let format = importer.vectors { return try VectorImport.check(format, bytes) }
         let run = try allowing { try ImportRun(importer, options, bytes) }
         try run?.check()
+    }
+
+    /// Ids of rows, one a line.
+    private static func checkNames(_ bytes: [UInt8]) throws {
+        let system = MemoryFileSystem()
+        try system.add("./input", bytes)
+        let taken = try allowing { try TextFile.names("./input", fileSystem: system) }
+        guard let names = taken else { return }
+        try Finding.unless(names.allSatisfy { (1...255).contains($0.utf8.count) }, "a name of no length")
+        let lines = names.flatMap { $0.utf8 + [UInt8(ascii: "\n")] }
+        try system.add("./again", lines)
+        let again = try TextFile.names("./again", fileSystem: system)
+        // A mark at the beginning, or a return at the end of a name, is taken for one of the file's.
+        guard names.first?.unicodeScalars.first != "\u{feff}", !names.contains(where: { $0.utf8.last == 13 })
+        else { return }
+        try Finding.unless(again == names, "names change when they are written and read")
     }
 }
 
@@ -21,7 +38,7 @@ enum ImportHarness {
 private enum Importer: CaseIterable {
     case lines, matrix, postings, fractions, wholeNumbers, seismic
     // Without documents. New ones go to the end.
-    case truth, vectors, halfVectors, countedVectors, arrays
+    case truth, vectors, halfVectors, countedVectors, arrays, names
 
     /// The layout of dense vectors; nil for other files.
     var vectors: VectorFormat? {
@@ -105,7 +122,7 @@ private struct ImportRun {
                 return try file.next().map { Document(id: .number(number), sparse: $0) }
             }
         // Checked by `VectorImport`.
-        case .truth, .vectors, .halfVectors, .countedVectors, .arrays: return []
+        case .truth, .vectors, .halfVectors, .countedVectors, .arrays, .names: return []
         }
         var documents: [Document] = []
         while documents.count < Self.mostDocuments, let document = try next() { documents.append(document) }
