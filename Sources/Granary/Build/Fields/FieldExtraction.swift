@@ -29,26 +29,44 @@ struct FieldExtraction: Sendable {
         insert(field, path.dropFirst(), into: &node.members[known ?? node.members.count - 1].node)
     }
 
-    /// The values of a payload; none when it is not JSON. Of members with one name the last counts.
+    /// The values of a payload, field by field; none when it is not JSON. Of members with one name the last
+    /// counts.
     ///
-    /// - Throws: `tooLarge` for a string over 1024 bytes, which no filter could find.
+    /// - Throws: `tooLarge` for a string over 1024 bytes, which no filter could find. Complexity: O(bytes of
+    ///   the payload), however often a member stands in it.
     func values(of payload: [UInt8]?) throws(GranaryError) -> [FieldEntry] {
         guard !fields.isEmpty, let payload else { return [] }
-        var found: [FieldEntry] = []
+        var found = Found(repeating: [], count: fields.count)
         do throws(GranaryError) {
             var scanner = JSONScanner(payload, 0..<payload.count)
             try read(&scanner, root, &found)
             try scanner.expectEnd()
         } catch { return [] }
-        for entry in found {
-            if case .text(let text) = entry.key, text.count > Field.largestString {
-                throw GranaryError(
-                    .tooLarge,
-                    "expected up to \(Field.largestString) bytes of field \"\(fields[entry.field].name)\", "
-                        + "found \(text.count)")
+        var entries: [FieldEntry] = []
+        for (field, keys) in found.enumerated() {
+            for key in keys {
+                if case .text(let text) = key, text.count > Field.largestString {
+                    throw GranaryError(
+                        .tooLarge,
+                        "expected up to \(Field.largestString) bytes of field \"\(fields[field].name)\", "
+                            + "found \(text.count)")
+                }
+                entries.append(FieldEntry(field: field, key: key))
             }
         }
-        return found
+        return entries
+    }
+
+    /// By field: the values found so far. A member that stands again takes back those of its own fields and
+    /// looks at no others, of which there may be millions.
+    private typealias Found = [[FieldKey]]
+
+    private func takeBack(_ reach: UInt64, _ found: inout Found) {
+        var left = reach
+        while left != 0 {
+            found[left.trailingZeroBitCount].removeAll(keepingCapacity: true)
+            left &= left - 1
+        }
     }
 
     /// The values of a payload that a file has.
@@ -64,7 +82,7 @@ struct FieldExtraction: Sendable {
     }
 
     private func read(
-        _ scanner: inout JSONScanner, _ node: Node, _ found: inout [FieldEntry]
+        _ scanner: inout JSONScanner, _ node: Node, _ found: inout Found
     ) throws(GranaryError) {
         switch scanner.peek() {
         case UInt8(ascii: "{") where !node.members.isEmpty:
@@ -75,7 +93,7 @@ struct FieldExtraction: Sendable {
                     _ = try scanner.skipValue()
                     return
                 }
-                if seen & next.reach != 0 { found.removeAll { next.reach >> UInt64($0.field) & 1 == 1 } }
+                if seen & next.reach != 0 { takeBack(next.reach, &found) }
                 seen |= next.reach
                 try read(&scanner, next, &found)
             }
@@ -89,11 +107,11 @@ struct FieldExtraction: Sendable {
 
     /// Takes one value, and keeps it for the fields of its type.
     private func readOne(
-        _ scanner: inout JSONScanner, _ node: Node, _ found: inout [FieldEntry]
+        _ scanner: inout JSONScanner, _ node: Node, _ found: inout Found
     ) throws(GranaryError) {
         func keep(_ kind: Field.Kind, _ key: FieldKey) {
             for field in node.fields where fields[field].kind == kind {
-                found.append(FieldEntry(field: field, key: key))
+                found[field].append(key)
             }
         }
         guard !node.fields.isEmpty, let first = scanner.peek() else {
