@@ -27,6 +27,7 @@ struct GranaryTool: ParsableCommand {
         ])
 
     static func main() {
+        Messages.fillPlaces()
         do {
             var command = try parseAsRoot()
             try command.run()

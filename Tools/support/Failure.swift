@@ -21,12 +21,12 @@ package enum Failure {
 
     /// Says what went wrong on standard error and ends the process.
     package static func exit(_ error: GranaryError, inputs: [String] = []) -> Never {
-        FileHandle.standardError.write(Data("granary: \(error)\n".utf8))
+        Messages.write("granary: \(error)\n")
         Foundation.exit(exitCode(error, inputs: inputs))
     }
 }
 
 /// Text on standard error that is no failure.
 package func warn(_ message: String) {
-    FileHandle.standardError.write(Data("granary: warning: \(message)\n".utf8))
+    Messages.write("granary: warning: \(message)\n")
 }

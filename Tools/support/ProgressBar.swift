@@ -39,7 +39,7 @@ package final class ProgressBar: Sendable {
             state.isVisible = true
             return Self.line(progress, fraction: fraction, elapsed: Self.seconds(now - state.phaseStart))
         }
-        if let line { Self.draw("\r\u{1B}[K" + line) }
+        if let line { Messages.write("\r\u{1B}[K" + line) }
     }
 
     /// Clears the line.
@@ -48,7 +48,7 @@ package final class ProgressBar: Sendable {
             defer { state.isVisible = false }
             return state.isVisible
         }
-        if wasVisible { Self.draw("\r\u{1B}[K") }
+        if wasVisible { Messages.write("\r\u{1B}[K") }
     }
 
     /// The text of the line.
@@ -104,6 +104,4 @@ package final class ProgressBar: Sendable {
     private static func seconds(_ duration: Duration) -> Double {
         Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
     }
-
-    private static func draw(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }
