@@ -16,16 +16,17 @@ struct HitPrinter {
     // MARK: People
 
     private func writeText(_ query: Document, _ hits: [Hit], to output: OutputFile) throws(GranaryError) {
-        try output.write("\(query.id)")
-        if let text = Snippet.text(query.payload, length: 100) { try output.write("  \(text)") }
+        try output.write(query.id.description.shown)
+        if let text = Snippet.text(query.payload, length: 100) { try output.write("  \(text.shown)") }
         try output.write("\n")
         if hits.isEmpty { try output.write("  no hits\n") }
         for (position, hit) in hits.enumerated() {
             let rank = String(position + 1)
             let indent = String(repeating: " ", count: max(0, 3 - rank.count))
-            try output.write("\(indent)\(rank). \(String(format: "%8.4f", Double(hit.score)))  \(hit.id)")
+            try output.write("\(indent)\(rank). \(String(format: "%8.4f", Double(hit.score)))  ")
+            try output.write(hit.id.description.shown)
             if let text = Snippet.text(try snapshot.payload(id: hit.id), length: 160) {
-                try output.write("  \(text)")
+                try output.write("  \(text.shown)")
             }
             try output.write("\n")
             if explains { try writeTerms(query, hit, to: output) }
@@ -36,7 +37,7 @@ struct HitPrinter {
     private func writeTerms(_ query: Document, _ hit: Hit, to output: OutputFile) throws(GranaryError) {
         guard let explanation = try snapshot.explain(query.sparse, id: hit.id) else { return }
         for term in explanation.terms.sorted(by: { $0.product > $1.product }) {
-            let name = term.token ?? String(term.component)
+            let name = term.token?.shown ?? String(term.component)
             try output.write(
                 "      \(String(format: "%8.4f", Double(term.product)))  \(name): "
                     + "\(term.queryWeight) × \(term.weight)\n"

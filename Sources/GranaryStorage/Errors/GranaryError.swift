@@ -93,38 +93,15 @@ extension GranaryError: CustomStringConvertible {
     /// anything, and is shown as no command to a terminal and up to a length.
     public var description: String {
         var place: [String] = []
-        if let path { place.append(Self.shown(path)) }
+        if let path { place.append(path.shown) }
         if let line { place.append("line \(line)") }
-        if let section { place.append("section \(Self.shown(section))") }
+        if let section { place.append("section \(section.shown)") }
         if let byteOffset { place.append("byte \(byteOffset)") }
-        var text = "\(code): \(Self.shown(message))"
+        var text = "\(code): \(message.shown)"
         if !place.isEmpty { text += " (\(place.joined(separator: ", ")))" }
         return text
     }
 
-    /// Most scalars of a message or path that are shown: more than the longest path of Linux has.
-    private static let mostShown = 4200
-
-    private static func shown(_ text: String) -> String {
-        var shown = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars.prefix(mostShown) {
-            let properties = scalar.properties
-            switch properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator:
-                shown.append(contentsOf: scalar.escaped)
-            case .format where properties.isBidiControl: shown.append(contentsOf: scalar.escaped)
-            default: shown.append(scalar)
-            }
-        }
-        if text.unicodeScalars.dropFirst(mostShown).first != nil { shown.append("…") }
-        return String(shown)
-    }
-}
-
-extension Unicode.Scalar {
-    fileprivate var escaped: String.UnicodeScalarView {
-        "\\u{\(String(value, radix: 16))}".unicodeScalars
-    }
 }
 
 extension GranaryError.Code: CustomStringConvertible {

@@ -72,7 +72,7 @@ import Testing
         try index.add([Line.line("a", ["x": 1])], "--user-data", note)
         #expect(try index.json("stats")["userData"] as? String == note)
         let shown = try index.run("stats").output
-        #expect(shown.contains("\(note.utf8.count) bytes: day 7 [31m é"), "\(shown)")
+        #expect(shown.contains("\(note.utf8.count) bytes: day 7 \\u{1b}[31m é"), "\(shown)")
         #expect(!shown.contains("\u{1b}"), "no commands to the terminal")
         try index.add([Line.line("b", ["x": 1])])
         #expect(try index.json("stats")["userData"] as? String == note)

@@ -119,11 +119,7 @@ struct StatsCommand: ParsableCommand {
     private static func userData(_ report: Report) -> String {
         let count = report.statistics.userDataBytes
         guard count > 0 else { return "none" }
-        // In one line, and as no command to the terminal.
-        let shown = report.userData.map { String($0.prefix(60)) }?.filter {
-            $0.isLetter || $0.isNumber || $0.isPunctuation || $0.isSymbol || $0 == " "
-        }
-        return "\(count) bytes" + (shown.map { ": \($0)" } ?? "")
+        return "\(count) bytes" + (report.userData.map { ": \(String($0.prefix(60)).shown)" } ?? "")
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {
