@@ -63,6 +63,17 @@ import Testing
         #expect(try index.documents() == whole)
     }
 
+    @Test("An id of two lines is no two ids in the list of what is dropped")
+    func idsOfOneLine() throws {
+        let index = try CommandIndex.build(
+            Workspace(), [#"a\nb"#, "c"].map { CommandIndex.line($0, ["x": 1]) })
+        _ = try index.damage(".blocks", section: 1)
+        let asked = try index.attempt("repair", ["--ids", index.files.file("lost")])
+        #expect(asked.code == 1, "\(asked)")
+        #expect(try index.files.read("lost") == "c\n")
+        #expect(asked.errors.contains(#""a\u{a}b""#), "\(asked.errors)")
+    }
+
     @Test("A damaged list of deletes brings the deleted back, and says so first")
     func revives() throws {
         let index = try build()

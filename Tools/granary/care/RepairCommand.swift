@@ -52,7 +52,14 @@ struct RepairCommand: ParsableCommand {
                 warn("the ids of segment \(segment.id) cannot be read")
                 continue
             }
-            for id in ids { try file.write("\(id)\n") }
+            for id in ids {
+                let name = id.description
+                if name.contains(where: \.isNewline) {
+                    warn("an id of segment \(segment.id) is no line and not in the list: \"\(name.shown)\"")
+                } else {
+                    try file.write(name + "\n")
+                }
+            }
         }
         try file.finish()
     }
