@@ -5,6 +5,8 @@ package import Granary
 package enum IDFile {
     /// The name of standard input on a command line.
     package static let standardInput = "-"
+    /// The longest line that `TextFile` takes, in bytes.
+    private static let longestLine = 1 << 16
 
     /// All ids of a file, or of standard input for `-`.
     ///
@@ -36,11 +38,19 @@ package enum IDFile {
         UInt64(line).flatMap { "\($0)".utf8.elementsEqual(line.utf8) ? $0 : nil }
     }
 
-    /// A pipe cannot be read twice or by position: its bytes, as a file in memory.
+    /// A pipe cannot be read twice or by position: its bytes, as a file in memory. It may have no end: what
+    /// stands behind a line that is longer than any that is taken is not read.
     private static func copyOfStandardInput() throws(GranaryError) -> MemoryFileSystem {
-        let bytes: Data
+        var bytes = Data()
         do {
-            bytes = try FileHandle.standardInput.readToEnd() ?? Data()
+            var unfinished = 0
+            while unfinished <= longestLine,
+                let chunk = try FileHandle.standardInput.read(upToCount: 1 << 16), !chunk.isEmpty
+            {
+                bytes += chunk
+                let feed = chunk.lastIndex(of: UInt8(ascii: "\n"))
+                unfinished = feed.map { chunk.endIndex - $0 - 1 } ?? unfinished + chunk.count
+            }
         } catch {
             throw GranaryError(.io, "reading: \(error.localizedDescription)", path: "standard input")
         }

@@ -34,6 +34,19 @@ import Testing
         #expect(try index.documents().keys.sorted() == ["7", "b"])
     }
 
+    @Test("Standard input without lines ends with 65 as soon as a line is too long, however it goes on")
+    func refusesEndlessInput() throws {
+        let index = try build()
+        // Limited, so that reading all of it is a failure and not the end of the machine.
+        let outcome = try Executable.run(
+            [
+                "-c", "ulimit -v 3000000; exec \"$0\" delete --index \"$1\" --ids - < /dev/zero",
+                Executable.path("granary"), index.path,
+            ], name: "sh")
+        #expect(outcome.code == 65, "\(outcome)")
+        #expect(outcome.errors.contains("too large") && outcome.errors.contains("line 1"), "\(outcome)")
+    }
+
     @Test("A number and the string of its digits are two ids")
     func tellsNumbersApart() throws {
         let index = try build()
