@@ -142,6 +142,11 @@ import Testing
             }?.code
             #expect(code == .malformedInput || code == .truncated, "\(length) bytes")
         }
+        // It is read, not mapped: a mapped file that somebody shortens meanwhile ends the process.
+        let unmapped = FaultyFileSystem(try MemoryFileSystem.with("in.gt", bytes)) { call in
+            call.kind == .map ? .fail(5) : nil
+        }
+        #expect(try GroundTruth.open("in.gt", fileSystem: unmapped).queryCount == 2)
         let huge = [UInt32.max, .max].flatMap { Matrix.little($0) }
         let fileSystem = try MemoryFileSystem.with("in.gt", huge)
         let error = granaryError { () throws(GranaryError) in

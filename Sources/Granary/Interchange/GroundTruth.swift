@@ -10,6 +10,7 @@ public struct GroundTruth: Sendable {
     public let k: Int
     private let rows: [Int32]
     private let allScores: [Float]
+    private static let headerBytes = 8
 
     /// Loads a file.
     ///
@@ -19,16 +20,20 @@ public struct GroundTruth: Sendable {
     ) throws(GranaryError) -> GroundTruth {
         let file = try fileSystem.openForReading(path)
         defer { file.close() }
-        let mapping = try file.map()
-        var reader = ByteReader(mapping.bytes, path: path)
+        let length = try file.length()
+        let head = try file.read(at: 0, count: headerBytes)
+        var reader = ByteReader(head.rawBytes, path: path)
         let (queries, k) = (Int(try reader.next(UInt32.self)), Int(try reader.next(UInt32.self)))
         let (count, overflow) = queries.multipliedReportingOverflow(by: k)
-        guard !overflow, count <= Int.max / 8 - 1, reader.remaining == 8 * count else {
+        guard !overflow, count <= Int.max / 8 - 1, length == UInt64(headerBytes + 8 * count) else {
             throw GranaryError(
                 .malformedInput,
-                "expected 8 bytes for each of \(queries) × \(k) answers, found \(reader.remaining)",
+                "expected 8 bytes for each of \(queries) × \(k) answers, found \(length) in all",
                 path: path)
         }
+        // Read, not mapped: a mapped file that somebody shortens meanwhile would end the process.
+        let bytes = try file.read(at: UInt64(headerBytes), count: 8 * count)
+        reader = ByteReader(bytes.rawBytes, path: path)
         var rows: [Int32] = []
         var scores: [Float] = []
         rows.reserveCapacity(count)
