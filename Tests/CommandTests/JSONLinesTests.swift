@@ -47,6 +47,25 @@ import Testing
         Good(#"{"dense":null,"vector":{}}"#, .tokens([], [])),
     ]
 
+    /// What is kept as a payload is read by others as one value, one deeper than its members.
+    @Test("A payload of further members is JSON as deep as an import takes, and comes back as it was")
+    func depthOfMembers() throws {
+        func line(_ depth: Int) -> String {
+            let value = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+            return "{\"id\":1,\"vector\":{},\"year\":2019,\"deep\":\(value)}"
+        }
+        let fileSystem = try MemoryFileSystem.with("in.jsonl", line(255).utf8)
+        let document = try #require(try JSONLinesReader("in.jsonl", fileSystem: fileSystem).next())
+        let again = try MemoryFileSystem.with("out.jsonl", document.jsonLine())
+        #expect(try JSONLinesReader("out.jsonl", fileSystem: again).next()?.payload == document.payload)
+        let deeper = try MemoryFileSystem.with("in.jsonl", line(256).utf8)
+        let reader = try JSONLinesReader("in.jsonl", fileSystem: deeper)
+        #expect(granaryError { () throws(GranaryError) in _ = try reader.next() }?.code == .malformedInput)
+        let objects = try AnseriniReader(
+            "in.jsonl", options: .init(weights: .float), fileSystem: deeper)
+        #expect(granaryError { () throws(GranaryError) in _ = try objects.next() }?.code == .malformedInput)
+    }
+
     @Test("A line that is right becomes its document", arguments: good)
     func readsGoodLine(_ good: Good) throws {
         let fileSystem = try MemoryFileSystem.with("in.jsonl", good.line.utf8)

@@ -45,7 +45,8 @@ struct DocumentLine {
             hasDense = true
             if try !scanner.takeNull() { dense = try Self.dense(&scanner) }
         default:
-            others.append((place, try scanner.skipValue()))
+            // They become members of one value, which is as deep as values may be.
+            others.append((place, try scanner.skipValue(depth: 1)))
         }
     }
 

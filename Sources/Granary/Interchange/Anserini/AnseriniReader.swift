@@ -117,7 +117,8 @@ private struct AnseriniObject {
             guard entries == nil else { throw scanner.malformed("\"vector\" once in an object") }
             entries = try Self.vector(&scanner, options)
         default:
-            let value = try scanner.skipValue()
+            // They become members of one value, which is as deep as values may be.
+            let value = try scanner.skipValue(depth: 1)
             let isEmpty = scanner.bytes[value].elementsEqual([UInt8(ascii: "\""), UInt8(ascii: "\"")])
             if name != "contents" || !isEmpty { others.append((place, value)) }
         }
