@@ -9,6 +9,9 @@
 
 enum { ROW_HEADER = 4, GROUP = 8, TOUCH_GROUP = 32 };
 
+/// The most that a row can have: entries, and bytes of their control bits, codes, gaps and padding.
+enum { MOST_ENTRIES = 0xfff8, MOST_ROW = ROW_HEADER + MOST_ENTRIES / GROUP + 3 * MOST_ENTRIES + 7 };
+
 static inline float half_value(uint16_t half) {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
     float value;

@@ -163,12 +163,13 @@ long granary_row_advance(const granary_rows *r, const row_parts *p, row_cursor *
     return (long)(end - first) * GROUP;
 }
 
-/// Loads a byte of every cache line of a row, if the row lies inside its section.
+/// Loads a byte of every cache line of a row, if the row lies inside its section. Any number of rows may say
+/// that they have all of it: what no row reaches is left alone.
 static inline uint64_t touch_row(const granary_rows *r, uint32_t ordinal) {
     if (ordinal >= r->count) return 0;
     uint64_t start = (uint64_t)r->starts[ordinal] * 8, end = (uint64_t)r->starts[ordinal + 1] * 8;
     if (start >= end || end > r->length) return 0;
-    return granary_touch(r->rows + start, end - start);
+    return granary_touch(r->rows + start, end - start < MOST_ROW ? end - start : MOST_ROW);
 }
 
 static inline float score_one(const granary_rows *r, const float *table, uint32_t ordinal,

@@ -19,4 +19,24 @@ import Testing
             #expect(Int(stored) <= bound)
         }
     }
+
+    /// Each of many rows says that it has the whole section: touching them once took rows × section steps.
+    @Test(.timeLimit(.minutes(1))) func rowsAreTouchedNoFurtherThanARowCanReach() throws {
+        let section = [UInt8](repeating: 0, count: 32 << 20)
+        let starts: [UInt32] = [0, UInt32((section.count - 64) / 8)]
+        let (ordinals, table) = (
+            [UInt32](repeating: 0, count: 200_000), [Float](repeating: 0, count: 65_536)
+        )
+        var scores = [Float](repeating: 1, count: ordinals.count)
+        let malformed = unsafe section.withUnsafeBufferPointer { section in
+            unsafe starts.withUnsafeBufferPointer { starts in
+                var rows = unsafe granary_rows(
+                    rows: section.baseAddress, length: UInt64(section.count - 64), starts: starts.baseAddress,
+                    count: 1, components: 1, wide: 0, linear: 0)
+                return unsafe granary_rows_score(&rows, table, ordinals, ordinals.count, &scores, 0)
+            }
+        }
+        #expect(malformed == 0)
+        #expect(scores.allSatisfy { $0 == 0 })
+    }
 }
