@@ -261,6 +261,10 @@ import Testing
         #expect(code(sound, candidates: 0) == .invalidArgument)
         #expect(code(sound, .linear(sparse: .infinity, dense: 1)) == .invalidArgument)
         #expect(code(sound, .reciprocalRank(k: -1, sparse: 1, dense: 1)) == .invalidArgument)
+        // Finite weights whose sums are not: no order, and no number of JSON.
+        let most = Float.greatestFiniteMagnitude
+        #expect(code(sound, .linear(sparse: most, dense: 1)) == .invalidArgument)
+        #expect(code(sound, .reciprocalRank(k: 0, sparse: most, dense: most)) == .invalidArgument)
         let plain = try TestIndex([Document(id: "a", sparse: queries[0].0)])
         let query = Query(sparse: queries[0].0, dense: sound)
         #expect(throws: GranaryError.self) { try plain.index.snapshot().search(query) }

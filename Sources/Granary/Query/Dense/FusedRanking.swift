@@ -1,3 +1,5 @@
+import GranaryStorage
+
 /// A candidate with the scores of its halves, on the way to one score.
 struct FusedCandidate {
     /// The document, and its sparse score.
@@ -12,7 +14,8 @@ extension Fusion {
     /// Gives all candidates their score and returns the best k, best first, ties by insertion.
     ///
     /// - Parameter candidates: by descending sparse score.
-    func best(_ k: Int, of candidates: [FusedCandidate]) -> [FusedCandidate] {
+    /// - Throws: `invalidArgument` for weights so large that a score is infinite, or no number.
+    func best(_ k: Int, of candidates: [FusedCandidate]) throws(GranaryError) -> [FusedCandidate] {
         var ranked = candidates
         switch self {
         case .dense:
@@ -40,6 +43,11 @@ extension Fusion {
                     sparse, sparseScale.normalized(ranked[place].entry.score), dense,
                     ranked[place].dense.map(denseScale.normalized) ?? 0)
             }
+        }
+        if let beyond = ranked.first(where: { !$0.score.isFinite }) {
+            throw GranaryError(
+                .invalidArgument, "expected weights that make finite scores, found \(beyond.score) by \(self)"
+            )
         }
         var top = TopK(k)
         for (place, candidate) in ranked.enumerated() {

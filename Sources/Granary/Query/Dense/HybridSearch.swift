@@ -58,7 +58,7 @@ struct HybridSearch {
             (done, end) = (end, min(found.count, 2 * end))
             if done < found.count, stop?.isOver(found, scores, done) == true { break }
         }
-        return query.fusion.best(
+        return try query.fusion.best(
             query.k, of: (0..<done).map { FusedCandidate(entry: found[$0], dense: scores[$0]) })
     }
 
