@@ -89,7 +89,8 @@ extension SegmentSearch {
     /// its impacts are rounded, and whether sums have 16 bits: where 8 could not tell the smallest impacts
     /// apart.
     private func unit(_ largest: Float, least: Float) -> (scale: Float, isWide: Bool) {
-        let count = Float(query.locals.count)
+        // No document has more impacts than entries.
+        let count = Float(min(query.locals.count, RowEntries.mostEntries))
         // Each of the impacts of at least half a unit may be rounded up by a half.
         let narrow = (255 - count / 2) / largest
         if narrow * least >= Self.leastUnits { return (narrow, false) }

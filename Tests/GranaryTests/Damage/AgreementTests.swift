@@ -210,21 +210,32 @@ import Testing
         #expect(error?.code == .corrupt && error?.section == "dense")
     }
 
-    @Test func aQueryOfMoreComponentsThanHavePlacesIsTooLarge() throws {
+    /// The sum of as many impacts has room in 16 bits only where a document has fewer.
+    @Test func aQueryOfAsManyComponentsAsHavePlacesFindsTheBestOfAnySegment() throws {
         let most: UInt32 = 65_535
-        let documents = try (0..<3).map { (number: UInt32) throws(GranaryError) -> Document in
-            let components = number * 30_000..<(number + 1) * 30_000
+        func document(_ number: UInt32, _ weight: Float) throws(GranaryError) -> Document {
+            let components = number % 3 * 30_000..<(number % 3 + 1) * 30_000
             return Document(
                 id: .number(UInt64(number)),
                 sparse: try SparseVector(
-                    components: Array(components), weights: components.map { _ in 1 }))
+                    components: Array(components), weights: components.map { _ in weight }))
         }
-        let snapshot = try TestIndex(documents).index.snapshot()
+        let test = try TestIndex(Schema())
+        for numbers in [UInt32(0)..<3, 3..<6] {
+            let options = WriterOptions.small(exactBelow: 1, blocksFrom: 1000, calibrationQueries: 0)
+            try test.write(options) { (writer) throws(GranaryError) in
+                for number in numbers { try writer.upsert(try document(number, Float(number + 1))) }
+            }
+        }
+        let snapshot = try test.index.snapshot()
         func query(_ count: UInt32) throws(GranaryError) -> SparseVector {
             try SparseVector(components: Array(0..<count), weights: (0..<count).map { _ in 1 })
         }
-        let hits = try snapshot.search(Query(sparse: try query(most), k: 3, exact: true))
-        #expect(hits.map(\.score) == [30_000, 30_000, 5535])
+        let expected: [Float] = [150_000, 120_000, 60_000]
+        for query in [
+            Query(sparse: try query(most), k: 3, exact: true),
+            Query(sparse: try query(most), k: 3, settings: .everything),
+        ] { #expect(try snapshot.search(query).map(\.score) == expected) }
         let tooMany = try query(most + 1)
         #expect(errorCode { _ = try snapshot.search(Query(sparse: tooMany, k: 3)) } == .tooLarge)
         #expect(errorCode { _ = try snapshot.score(tooMany, ids: [.number(0)]) } == .tooLarge)
