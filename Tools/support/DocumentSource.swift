@@ -170,9 +170,9 @@ package final class DocumentSource {
 
     /// The share of all files that is read, 0...1.
     package var fraction: Double {
-        let total = sizes.reduce(0, +)
+        let total = sizes.reduce(0) { $0 + Double($1) }
         guard total > 0, current < paths.count else { return 1 }
-        let done = Double(sizes[..<current].reduce(0, +))
-        return (done + Double(sizes[current]) * (reader?.fraction ?? 0)) / Double(total)
+        let done = sizes[..<current].reduce(0) { $0 + Double($1) }
+        return (done + Double(sizes[current]) * (reader?.fraction ?? 0)) / total
     }
 }
