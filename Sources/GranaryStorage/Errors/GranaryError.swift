@@ -101,7 +101,6 @@ extension GranaryError: CustomStringConvertible {
         if !place.isEmpty { text += " (\(place.joined(separator: ", ")))" }
         return text
     }
-
 }
 
 extension GranaryError.Code: CustomStringConvertible {

@@ -80,6 +80,10 @@ struct FieldBuffer: Sendable {
         for (row, value) in zip(column.rows, column.values) where ordinalOf[Int(row)] != .max {
             entries.append((order.isEmpty ? value : rank[Int(value)], ordinalOf[Int(row)]))
         }
+        // A merge may take in more than what fills a buffer.
+        guard UInt32(exactly: entries.count) != nil else {
+            throw GranaryError(.tooLarge, "expected a segment of less than 2^32 values of one field")
+        }
         entries.sort { ($0.value, $0.ordinal) < ($1.value, $1.ordinal) }
 
         var (values, runs, ordinals): ([UInt64], [UInt32], [UInt32]) = ([], [], [])
